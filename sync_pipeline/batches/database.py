@@ -1,0 +1,95 @@
+"""The ledger's connection: URL forms, the engine, and one-line errors when PostgreSQL is away, old or read-only."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from sync_pipeline.errors import ServiceUnavailableError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MINIMUM_SERVER_VERSION = 14
+CONNECT_TIMEOUT_SECONDS = 10
+
+# SQLSTATEs (PostgreSQL manual, appendix A).
+READ_ONLY_TRANSACTION = "25006"
+MISSING_TABLES = {"3F000", "42P01", "42703"}  # no such schema, table, column
+
+
+class LedgerUnavailableError(ServiceUnavailableError):
+    """PostgreSQL cannot be reached, is too old, or takes no writes."""
+
+    kind = "ledger_unavailable"
+
+
+def psycopg_url(url: str) -> URL:
+    """A `postgres://` or `postgresql://` URL for SQLAlchemy with psycopg 3; `?schema=x` becomes the search path."""
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    query = dict(parsed.query)
+    schema = query.pop("schema", None)
+    if schema:
+        # Quoted as an identifier inside a libpq option, where blanks and backslashes are escaped.
+        quoted = '"' + str(schema).replace('"', '""') + '"'
+        query["options"] = "-csearch_path=" + quoted.replace("\\", "\\\\").replace(" ", "\\ ")
+    return parsed.set(query=query)
+
+
+def address(url: str | URL) -> str:
+    """`host:port/database` of a database URL, without credentials."""
+    parsed = make_url(url)
+    return f"{parsed.host or 'local socket'}:{parsed.port or 5432}/{parsed.database or ''}"
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine that notices dead connections and gives up connecting after 10 s. Connects on first use only."""
+    return create_engine(
+        psycopg_url(url),
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sync_pipeline"},
+    )
+
+
+@contextmanager
+def reachable(engine: Engine) -> Iterator[None]:
+    """Turns a lost or refused connection inside the block into LedgerUnavailableError."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise LedgerUnavailableError(_message(engine, error)) from error
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if error.connection_invalidated:
+            raise LedgerUnavailableError(_message(engine, error)) from error
+        if state == READ_ONLY_TRANSACTION:
+            raise LedgerUnavailableError(f"PostgreSQL at {address(engine.url)} is read-only") from error
+        if state in MISSING_TABLES:
+            raise LedgerUnavailableError(
+                f"the ledger in {address(engine.url)} is not set up: run `sync-pipeline db upgrade`"
+            ) from error
+        raise
+
+
+def check_server(engine: Engine) -> str:
+    """The server's version. Raises LedgerUnavailableError if it is away, older than 14, or read-only."""
+    with reachable(engine), engine.connect() as connection:
+        number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+        version = str(connection.execute(text("SHOW server_version")).scalar_one())
+        read_only = connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
+    where = address(engine.url)
+    if number // 10000 < MINIMUM_SERVER_VERSION:
+        raise LedgerUnavailableError(f"PostgreSQL {version} at {where} is too old: {MINIMUM_SERVER_VERSION} is needed")
+    if read_only:
+        raise LedgerUnavailableError(f"PostgreSQL at {where} is read-only: point DATABASE_URL at the primary")
+    return version
+
+
+def _message(engine: Engine, error: DBAPIError) -> str:
+    reason = one_line(error.orig if error.orig is not None else error, 200)
+    return f"PostgreSQL at {address(engine.url)} cannot be reached: {reason}"

@@ -1,0 +1,115 @@
+"""Lanes: two per scope, at most one holder each, fenced by a token that only grows (invariant 8).
+
+The lock expires unless renewed, and every write checks the token: a holder that slept through its expiry is refused.
+Source of the fencing idea: M. Kleppmann, "How to do distributed locking" (2016).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from sync_pipeline.batches.models import ScopeLock
+from sync_pipeline.errors import SyncPipelineError
+
+if TYPE_CHECKING:
+    from sync_pipeline.batches.ledger import Ledger
+
+#: How long a lane is held without a renewal; renewals come every 5 s.
+LEASE = timedelta(seconds=60)
+
+
+class LaneName(StrEnum):
+    """`bulk`: full, incremental, reindex, repair. `events`: the drain."""
+
+    BULK = "bulk"
+    EVENTS = "events"
+
+
+class LaneBusyError(SyncPipelineError):
+    """Another batch holds the lane."""
+
+    kind = "lane_busy"
+
+
+class FencedError(SyncPipelineError):
+    """The lane was taken over by a later holder: this one must not write any more."""
+
+    kind = "fenced"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A held lane: its ``token`` is larger than that of every holder before."""
+
+    ledger: Ledger
+    scope: str
+    name: LaneName
+    holder: str
+    token: int
+
+    def check(self) -> None:
+        """Raises FencedError unless this is still the newest holder. Called before every write and acknowledgement."""
+        query = select(ScopeLock.token, ScopeLock.holder).where(
+            ScopeLock.scope == self.scope, ScopeLock.lane == self.name.value
+        )
+        with self.ledger.session() as session:
+            row = session.execute(query).one_or_none()
+        if row is None or row.token != self.token or row.holder != self.holder:
+            raise FencedError(
+                f"lane {self.name} of {self.scope} was taken over: this run (token {self.token}) writes no more"
+            )
+
+    def renew(self) -> None:
+        """Extends the lease. Raises FencedError when the lane has gone to another."""
+        statement = self._mine(update(ScopeLock)).values(expires_at=self.ledger.clock.now() + LEASE)
+        with self.ledger.session() as session:
+            renewed = session.execute(statement.returning(ScopeLock.token)).one_or_none()
+        if renewed is None:
+            self.check()
+
+    def release(self) -> None:
+        """Frees the lane if it is still this holder's."""
+        with self.ledger.session() as session:
+            session.execute(self._mine(update(ScopeLock)).values(holder=None, expires_at=None))
+
+    def _mine(self, statement):
+        return statement.where(
+            ScopeLock.scope == self.scope,
+            ScopeLock.lane == self.name.value,
+            ScopeLock.token == self.token,
+            ScopeLock.holder == self.holder,
+        )
+
+
+def acquire(ledger: Ledger, scope: str, name: LaneName, holder: str) -> Lane:
+    """Takes the lane if it is free, expired, or already this holder's (then with its same token).
+
+    Raises LaneBusyError naming the holder.
+    """
+    now = ledger.clock.now()
+    fresh = insert(ScopeLock).values(scope=scope, lane=name.value, token=1, holder=holder, expires_at=now + LEASE)
+    take = fresh.on_conflict_do_update(
+        index_elements=[ScopeLock.scope, ScopeLock.lane],
+        set_={"token": ScopeLock.token + 1, "holder": holder, "expires_at": now + LEASE},
+        where=or_(ScopeLock.holder.is_(None), ScopeLock.expires_at <= now),
+    ).returning(ScopeLock.token)
+    query = select(ScopeLock).where(ScopeLock.scope == scope, ScopeLock.lane == name.value)
+    with ledger.session() as session:
+        held = session.scalar(query.with_for_update())
+        if held is not None and held.holder == holder:
+            held.expires_at = now + LEASE
+            return Lane(ledger, scope, name, holder, held.token)
+        token = session.scalar(take)
+        if token is None:
+            now_held = session.scalar(query)
+            raise LaneBusyError(
+                f"lane {name} of {scope} is held by {now_held.holder if now_held else 'another'}: wait for it, or see "
+                "`sync-pipeline batches list --status processing`"
+            )
+    return Lane(ledger, scope, name, holder, token)

@@ -1,0 +1,312 @@
+"""The ledger: batches from request to end. The queue of the project, and the only place that writes a batch's status.
+
+Every method is one short transaction; every status change is one UPDATE whose WHERE carries the status it may leave
+(states.py), so that two claimers cannot both win. Nothing here knows Dagster: a run is its id.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sync_pipeline.batches.database import reachable
+from sync_pipeline.batches.models import RECORD_VERSION, BatchAttempt, ScopeLock, SyncBatch
+from sync_pipeline.batches.states import Event, Status, next_status, status_before
+from sync_pipeline.clock import Clock, SystemClock
+from sync_pipeline.errors import SyncPipelineError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: A processing batch that was silent for so long is held for dead. Its heartbeat is every 5 s.
+STALE_AFTER = timedelta(seconds=60)
+#: A batch reserved for a run that never claimed it is given up after this.
+RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
+
+
+class Trigger(StrEnum):
+    """Who asked. Only `schedule` moves a schedule's next run."""
+
+    MANUAL = "manual"
+    API = "api"
+    SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
+
+
+class Mode(StrEnum):
+    """How much of the scope a batch covers."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    SELECTIVE = "selective"
+
+
+class BatchNotFoundError(UsageError):
+    """The ledger has no such batch."""
+
+    kind = "batch_not_found"
+
+
+class BatchNotPendingError(SyncPipelineError):
+    """The batch was already taken, or is over."""
+
+    kind = "batch_not_pending"
+
+
+class BatchLostError(SyncPipelineError):
+    """The batch is no longer this attempt's: it was closed or retried meanwhile."""
+
+    kind = "batch_lost"
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What is asked for. ``scope`` names what is synchronised (`store:abc`), ``type`` what of it."""
+
+    pipeline: str
+    scope: str
+    type: str
+    store_hash: str | None = None
+    mode: Mode = Mode.FULL
+    trigger: Trigger = Trigger.MANUAL
+    ids: Sequence[str] | None = None
+    delay: timedelta = timedelta()
+    #: The run that will claim it; the queue leaves a reserved batch alone.
+    reserved_for: str | None = None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Batches in PostgreSQL. All times come from ``clock``."""
+
+    engine: Engine
+    clock: Clock = field(default_factory=SystemClock)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction. Raises LedgerUnavailableError when PostgreSQL is away, read-only or not set up."""
+        with reachable(self.engine), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def next_version(self) -> int:
+        """The next record version: larger than every one drawn before."""
+        with self.session() as session:
+            return session.scalar(RECORD_VERSION.next_value()) or 0
+
+    def request(self, request: BatchRequest) -> SyncBatch:
+        """Stores a pending batch."""
+        now = self.clock.now()
+        row = SyncBatch(
+            pipeline=request.pipeline,
+            scope=request.scope,
+            store_hash=request.store_hash,
+            type=request.type,
+            mode=request.mode.value,
+            trigger=request.trigger.value,
+            is_scheduled=request.trigger is Trigger.SCHEDULE,
+            ids=None if request.ids is None else list(request.ids),
+            requested_at=now,
+            not_before=now + request.delay if request.delay else None,
+            dagster_run_id=request.reserved_for,
+        )
+        with self.session() as session:
+            session.add(row)
+            session.flush()
+            session.refresh(row)
+        return row
+
+    def get(self, batch_id: int) -> SyncBatch:
+        """The batch. Raises BatchNotFoundError."""
+        with self.session() as session:
+            row = session.get(SyncBatch, batch_id)
+        if row is None:
+            raise BatchNotFoundError(
+                f"batch {batch_id} does not exist: `sync-pipeline batches list` shows those there are"
+            )
+        return row
+
+    def of_run(self, run_id: str) -> SyncBatch | None:
+        """The batch that the Dagster run holds or held, if any."""
+        with self.session() as session:
+            return session.scalar(select(SyncBatch).where(SyncBatch.dagster_run_id == run_id))
+
+    def list(
+        self, *, store_hash: str | None = None, status: Status | None = None, limit: int = 50
+    ) -> Sequence[SyncBatch]:
+        """The newest batches first."""
+        query = select(SyncBatch).order_by(SyncBatch.id.desc()).limit(limit)
+        if store_hash is not None:
+            query = query.where(SyncBatch.store_hash == store_hash)
+        if status is not None:
+            query = query.where(SyncBatch.status == status.value)
+        with self.session() as session:
+            return session.scalars(query).all()
+
+    def attempts(self, batch_id: int) -> Sequence[BatchAttempt]:
+        """The finished attempts of a batch, oldest first."""
+        query = select(BatchAttempt).where(BatchAttempt.batch_id == batch_id).order_by(BatchAttempt.attempt)
+        with self.session() as session:
+            return session.scalars(query).all()
+
+    def claim(self, batch_id: int, *, run_id: str, planned: Sequence[str]) -> SyncBatch:
+        """Takes the pending batch for a run, atomically. ``planned`` names the parts that the run will do.
+
+        Raises BatchNotFoundError, or BatchNotPendingError saying what the batch is instead.
+        """
+        now = self.clock.now()
+        with self.session() as session:
+            row = session.scalar(
+                update(SyncBatch)
+                .where(
+                    SyncBatch.id == batch_id,
+                    SyncBatch.status.in_(status_before(Event.CLAIM)),
+                    or_(SyncBatch.dagster_run_id.is_(None), SyncBatch.dagster_run_id == run_id),
+                )
+                .values(
+                    status=Status.PROCESSING.value,
+                    dagster_run_id=run_id,
+                    started_at=now,
+                    heartbeat_at=now,
+                    planned=list(planned),
+                )
+                .returning(SyncBatch)
+            )
+        if row is not None:
+            return row
+        found = self.get(batch_id)
+        reason = "reserved for another run" if found.status == Status.PENDING else found.status
+        raise BatchNotPendingError(f"batch {batch_id} is {reason}, not pending: it is not run again")
+
+    def heartbeat(self, batch: SyncBatch, progress: dict[str, Any] | None = None) -> None:
+        """Says that the batch's attempt lives. Raises BatchLostError when it is no longer processing."""
+        values: dict[str, Any] = {"heartbeat_at": self.clock.now()}
+        if progress is not None:
+            values["progress"] = SyncBatch.progress.op("||")(progress)
+        self._change(batch, values)
+
+    def record_part(self, batch: SyncBatch, part: str, counts: dict[str, Any]) -> SyncBatch:
+        """Writes the figures of a finished part. Raises BatchLostError."""
+        return self._change(
+            batch, {"counts": SyncBatch.counts.op("||")({part: counts}), "heartbeat_at": self.clock.now()}
+        )
+
+    def complete(self, batch: SyncBatch) -> SyncBatch:
+        """Closes the batch as completed. Raises BatchLostError."""
+        return self._end(batch, Event.COMPLETE, None)
+
+    def fail(self, batch: SyncBatch, *, kind: str, message: str, part: str | None = None) -> SyncBatch:
+        """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over."""
+        error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash}
+        return self._end(batch, Event.FAIL, {**error, "at": self.clock.now().isoformat()})
+
+    def retry(self, batch_id: int) -> SyncBatch:
+        """Makes a failed batch pending again, as its next attempt. Raises IllegalTransitionError otherwise."""
+        batch = self.get(batch_id)
+        next_status(Status(batch.status), Event.RETRY)
+        values = {
+            "status": Status.PENDING.value,
+            "attempt": SyncBatch.attempt + 1,
+            "dagster_run_id": None,
+            "started_at": None,
+            "finished_at": None,
+            "heartbeat_at": None,
+            "planned": None,
+            "counts": {},
+            "progress": {},
+            "error": None,
+        }
+        return self._change(batch, values, before=status_before(Event.RETRY))
+
+    def due(self, *, limit: int = 20) -> Sequence[SyncBatch]:
+        """Pending batches that may start now: the oldest of each scope whose bulk lane is free."""
+        now = self.clock.now()
+        busy = select(ScopeLock.scope).where(ScopeLock.holder.is_not(None), ScopeLock.expires_at > now)
+        oldest = (
+            select(func.min(SyncBatch.id))
+            .where(
+                SyncBatch.status == Status.PENDING.value,
+                SyncBatch.dagster_run_id.is_(None),
+                or_(SyncBatch.not_before.is_(None), SyncBatch.not_before <= now),
+                SyncBatch.scope.not_in(busy),
+            )
+            .group_by(SyncBatch.scope)
+        )
+        with self.session() as session:
+            return session.scalars(
+                select(SyncBatch).where(SyncBatch.id.in_(oldest)).order_by(SyncBatch.id).limit(limit)
+            ).all()
+
+    def reap(self) -> Sequence[SyncBatch]:
+        """Fails batches whose run is silent for 60 s, or never claimed its reserved batch; returns them."""
+        now = self.clock.now()
+        silent = (SyncBatch.status == Status.PROCESSING.value) & (SyncBatch.heartbeat_at < now - STALE_AFTER)
+        abandoned = (
+            (SyncBatch.status == Status.PENDING.value)
+            & SyncBatch.dagster_run_id.is_not(None)
+            & (SyncBatch.requested_at < now - RESERVATION_EXPIRES_AFTER)
+        )
+        with self.session() as session:
+            found = session.scalars(select(SyncBatch).where(or_(silent, abandoned))).all()
+        reaped = []
+        for batch in found:
+            message = "its run gave no sign of life for 60 s" if batch.heartbeat_at else "its run never started"
+            try:
+                reaped.append(
+                    self.fail(batch, kind="lost", message=f"{message}: `sync-pipeline batches retry {batch.id}`")
+                )
+            except BatchLostError:
+                continue  # it ended, or another reaper was first
+        return reaped
+
+    def _end(self, batch: SyncBatch, event: Event, error: dict[str, Any] | None) -> SyncBatch:
+        after = next_status(Status(batch.status), event)
+        values = {"status": after.value, "finished_at": self.clock.now(), "error": error}
+        with self.session() as session:
+            row = self._update(session, batch, values, status_before(event))
+            session.execute(
+                insert(BatchAttempt).values(
+                    batch_id=row.id,
+                    attempt=row.attempt,
+                    status=row.status,
+                    dagster_run_id=row.dagster_run_id,
+                    started_at=row.started_at,
+                    finished_at=row.finished_at,
+                    counts=row.counts,
+                    error=row.error,
+                )
+            )
+            # Its lanes are free at once: no one waits for a lock's expiry because a batch died.
+            session.execute(
+                update(ScopeLock).where(ScopeLock.holder == lane_holder(row)).values(holder=None, expires_at=None)
+            )
+        return row
+
+    def _change(
+        self, batch: SyncBatch, values: dict[str, Any], *, before: Sequence[Status] = (Status.PROCESSING,)
+    ) -> SyncBatch:
+        with self.session() as session:
+            return self._update(session, batch, values, before)
+
+    @staticmethod
+    def _update(session: Session, batch: SyncBatch, values: dict[str, Any], before: Sequence[Status]) -> SyncBatch:
+        row = session.scalar(
+            update(SyncBatch)
+            .where(SyncBatch.id == batch.id, SyncBatch.attempt == batch.attempt, SyncBatch.status.in_(before))
+            .values(values)
+            .returning(SyncBatch)
+        )
+        if row is None:
+            raise BatchLostError(f"batch {batch.id} is no longer {' or '.join(before)} in attempt {batch.attempt}")
+        return row
+
+
+def lane_holder(batch: SyncBatch) -> str:
+    """The name under which an attempt of a batch holds its lanes."""
+    return f"batch:{batch.id}:{batch.attempt}"

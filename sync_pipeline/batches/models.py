@@ -1,0 +1,183 @@
+"""The ledger's tables (schema `sync_pipeline`) as SQLAlchemy models: columns and constraints, no behaviour.
+
+Every change here comes with an Alembic revision in migrations/; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from sync_pipeline.batches.states import Status
+
+SCHEMA = "sync_pipeline"
+
+
+class Base(DeclarativeBase):
+    """The ledger's metadata, with names for every constraint so that migrations can address them."""
+
+    metadata = MetaData(
+        schema=SCHEMA,
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it so
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[str]: JSONB(none_as_null=True),
+        str: Text,
+        int: Integer,
+    }
+
+
+#: The version of every document in `store_search`: drawn just before the request that reads the record.
+RECORD_VERSION = Sequence("record_version", metadata=Base.metadata, schema=SCHEMA)
+
+
+class Store(Base):
+    """A BigCommerce store. Secrets are sealed (secrets.py): `key-id:base64`, never plain."""
+
+    __tablename__ = "stores"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    language: Mapped[str] = mapped_column(server_default="en")
+    token: Mapped[str]
+    webhook_secret: Mapped[str | None]
+    client_secret: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class SyncBatch(Base):
+    """One requested synchronisation of one scope, from request to end."""
+
+    __tablename__ = "sync_batches"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'processing', 'completed', 'failed')", name="status"),
+        CheckConstraint("trigger IN ('manual', 'api', 'schedule', 'webhook')", name="trigger"),
+        CheckConstraint("mode IN ('full', 'incremental', 'selective')", name="mode"),
+        Index(None, "status", "requested_at"),
+        Index(None, "store_hash", "requested_at"),
+        Index("uq_sync_batches_dagster_run_id", "dagster_run_id", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    pipeline: Mapped[str]
+    scope: Mapped[str]
+    store_hash: Mapped[str | None]
+    type: Mapped[str]
+    mode: Mapped[str] = mapped_column(server_default="full")
+    ids: Mapped[list[str] | None]
+    trigger: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=Status.PENDING.value)
+    is_scheduled: Mapped[bool] = mapped_column(server_default=text("false"))
+    next_run_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    dagster_run_id: Mapped[str | None]
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    #: The parts that the run plans (asset names), known from the claim on.
+    planned: Mapped[list[str] | None]
+    #: Books and figures by part, written as each part ends.
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    #: Running figures by part, written with the heartbeat.
+    progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    #: `{kind, message, part, store, at}` of the failure.
+    error: Mapped[dict[str, Any] | None]
+
+
+class BatchAttempt(Base):
+    """One finished attempt of a batch, kept when the row itself goes on to the next."""
+
+    __tablename__ = "batch_attempts"
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("sync_batches.id", ondelete="CASCADE"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    dagster_run_id: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any]]
+    error: Mapped[dict[str, Any] | None]
+
+
+class ScopeLock(Base):
+    """A lane of a scope. The row stays for ever, so that its token only grows."""
+
+    __tablename__ = "scope_locks"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    lane: Mapped[str] = mapped_column(primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger)
+    holder: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
+
+
+class DeadLetter(Base):
+    """A record that could not be delivered, kept with its reason."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (
+        Index("uq_dead_letters_open", "pipeline", "scope", "key", unique=True, postgresql_where=text("state = 'open'")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    pipeline: Mapped[str]
+    scope: Mapped[str]
+    key: Mapped[str]
+    version: Mapped[int] = mapped_column(BigInteger)
+    batch_id: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(server_default="open")
+    reason: Mapped[str]
+    first_error: Mapped[str]
+    last_error: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="1")
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class StopWord(Base):
+    """A word that a store adds to its language's stop words."""
+
+    __tablename__ = "stop_words"
+
+    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class SynonymRule(Base):
+    """One synonym rule of a store, in Solr format."""
+
+    __tablename__ = "synonym_rules"
+
+    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]

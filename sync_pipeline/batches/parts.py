@@ -1,0 +1,172 @@
+"""`batch_part()`: the one context in which every part (asset) of a run works.
+
+The first part of a run claims the run's batch, or makes one when somebody started the run by hand; every part beats the
+heart and renews the lane; a failing part closes the batch `failed`; the last planned part closes it `completed`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, LaneName, acquire
+from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
+from sync_pipeline.batches.states import Status
+from sync_pipeline.errors import SyncPipelineError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sync_pipeline.batches.ledger import BatchRequest, Ledger
+    from sync_pipeline.batches.models import SyncBatch
+
+HEARTBEAT_SECONDS = 5.0
+#: How long a run waits for a lane that another holds. Longer than a dead holder's lease.
+LANE_WAIT = timedelta(minutes=5)
+
+log = structlog.get_logger("sync_pipeline.batches")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as the ledger sees it: its id, the batch its tags name, the parts it plans.
+
+    ``request`` is the batch to make when the tags name none.
+    """
+
+    run_id: str
+    planned: tuple[str, ...]
+    request: BatchRequest
+    batch_id: int | None = None
+
+
+@dataclass
+class BatchPart:
+    """What a part may do with its batch."""
+
+    ledger: Ledger
+    batch: SyncBatch
+    lane: Lane
+    #: Running figures by part; read by the heartbeat, so that others see how far the work is.
+    progress: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)
+
+    def record(self, part: str, counts: dict[str, Any]) -> None:
+        """Writes the figures of a finished part."""
+        self.lane.check()
+        self.batch = self.ledger.record_part(self.batch, part, counts)
+
+    def running_figures(self) -> dict[str, Any]:
+        """The progress of every part that reports one."""
+        return {part: figures() for part, figures in self.progress.items()}
+
+
+@contextmanager
+def batch_part(
+    ledger: Ledger,
+    run: Run,
+    *,
+    lane: LaneName = LaneName.BULK,
+    lane_wait: timedelta = LANE_WAIT,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[BatchPart]:
+    """Claims or continues the run's batch, holds its lane while the block works, and closes the batch when due.
+
+    Raises BatchNotFoundError, BatchNotPendingError, LaneBusyError; re-raises what the block raises, after closing.
+    """
+    batch = _claim(ledger, run)
+    part: BatchPart | None = None
+    try:
+        held = _wait_for_lane(ledger, batch, lane, lane_wait, pause)
+        part = BatchPart(ledger, batch, held)
+        with _beating(part):
+            yield part
+        if set(part.batch.counts) >= set(run.planned):
+            ledger.complete(part.batch)
+            log.info("batch completed", batch=batch.id, store=batch.store_hash, run=run.run_id)
+    except BaseException as error:
+        _close_failed(ledger, batch, error)
+        raise
+
+
+def _claim(ledger: Ledger, run: Run) -> SyncBatch:
+    batch = ledger.of_run(run.run_id)
+    if batch is None and run.batch_id is None:
+        batch = ledger.request(run.request)
+    if batch is None or batch.status == Status.PENDING:
+        batch_id = batch.id if batch is not None else run.batch_id
+        assert batch_id is not None  # noqa: S101 - one of the two is there
+        return ledger.claim(batch_id, run_id=run.run_id, planned=run.planned)
+    if batch.status != Status.PROCESSING:
+        raise BatchNotPendingError(f"batch {batch.id} of this run is already {batch.status}: this part is not run")
+    return batch
+
+
+def _wait_for_lane(
+    ledger: Ledger, batch: SyncBatch, name: LaneName, bound: timedelta, pause: Callable[[float], None]
+) -> Lane:
+    give_up_at = ledger.clock.monotonic() + bound.total_seconds()
+    while True:
+        try:
+            return acquire(ledger, batch.scope, name, lane_holder(batch))
+        except LaneBusyError:
+            if ledger.clock.monotonic() >= give_up_at:
+                raise
+        ledger.heartbeat(batch)
+        pause(1.0)
+
+
+@contextmanager
+def _beating(part: BatchPart) -> Iterator[None]:
+    """Beats the batch's heart from a thread while the block works, and once more at its end."""
+    done = threading.Event()
+
+    def beat() -> None:
+        try:
+            part.ledger.heartbeat(part.batch, part.running_figures())
+            part.lane.renew()
+        except (BatchLostError, FencedError) as error:
+            # The fence refuses the next write; nothing to do here but say so.
+            log.error("batch lost", batch=part.batch.id, error=one_line(error))
+        except LedgerUnavailableError as error:
+            log.warning("heartbeat missed", batch=part.batch.id, error=one_line(error))
+
+    def keep_beating() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            beat()
+
+    beat()
+    thread = threading.Thread(target=keep_beating, name=f"heartbeat-{part.batch.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    beat()
+
+
+def _close_failed(ledger: Ledger, batch: SyncBatch, error: BaseException) -> None:
+    kind, message = describe(error)
+    log.error("batch failed", batch=batch.id, store=batch.store_hash, type=batch.type, kind=kind, error=message)
+    try:
+        ledger.fail(batch, kind=kind, message=message)
+    except BatchLostError:
+        return  # closed by another meanwhile, with its own reason
+    except LedgerUnavailableError as away:
+        log.error("batch left open for the reaper", batch=batch.id, error=one_line(away))
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """The kind and the one line that the ledger keeps of an error."""
+    if isinstance(error, SyncPipelineError):
+        return error.kind, one_line(error)
+    if not isinstance(error, Exception):  # KeyboardInterrupt, Dagster's termination of the run
+        return "cancelled", "the run was terminated"
+    return "internal", one_line(f"{type(error).__name__}: {error}")

@@ -1,0 +1,191 @@
+"""The stores of the ledger: their row, their sealed secrets, their stop words and synonym rules. No HTTP here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from sync_pipeline.batches.models import StopWord, Store, SynonymRule
+from sync_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.secrets import Keyring
+
+# A hash becomes part of URLs, aliases (`store-{hash}`), file names and partition keys.
+_HASH = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
+SECRET_FIELDS = ("token", "webhook_secret", "client_secret")
+
+
+class UnknownStoreError(UsageError):
+    """The ledger has no such store."""
+
+    kind = "unknown_store"
+
+
+def store_scope(store_hash: str) -> str:
+    """The scope of a store in batches and lanes."""
+    return f"store:{store_hash}"
+
+
+def check_hash(store_hash: str) -> str:
+    """``store_hash`` if it can be one. Raises UsageError otherwise."""
+    if not _HASH.fullmatch(store_hash):
+        raise UsageError(f"{store_hash!r} is no store hash: lower-case letters, digits and `_`, at most 64")
+    return store_hash
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The ledger's stores. Every method is one transaction."""
+
+    ledger: Ledger
+    keyring: Keyring
+
+    def save(
+        self,
+        store_hash: str,
+        *,
+        name: str,
+        token: str,
+        language: str = "en",
+        webhook_secret: str | None = None,
+        client_secret: str | None = None,
+    ) -> Store:
+        """Adds the store. Raises UsageError if it is already there."""
+        check_hash(store_hash)
+        now = self.ledger.clock.now()
+        plain = {"token": token, "webhook_secret": webhook_secret, "client_secret": client_secret}
+        row = Store(hash=store_hash, name=name, language=language, created_at=now, updated_at=now)
+        for field, value in plain.items():
+            setattr(row, field, None if value is None else self._seal(store_hash, field, value))
+        with self.ledger.session() as session:
+            if session.get(Store, store_hash) is not None:
+                raise UsageError(f"store {store_hash} is already there (`stores reenter-token` changes its token)")
+            session.add(row)
+        return row
+
+    def get(self, store_hash: str) -> Store:
+        """The store's row. Raises UnknownStoreError."""
+        with self.ledger.session() as session:
+            return _existing(session, store_hash)
+
+    def list(self) -> Sequence[Store]:
+        """All stores by hash."""
+        with self.ledger.session() as session:
+            return session.scalars(select(Store).order_by(Store.hash)).all()
+
+    def remove(self, store_hash: str) -> None:
+        """Forgets the store, its secrets and its search configuration; its batches stay as history."""
+        with self.ledger.session() as session:
+            session.delete(_existing(session, store_hash))
+
+    def secret(self, store: Store, field: str = "token") -> str | None:
+        """The plain secret, in memory only. Raises SecretKeysError when its key is missing."""
+        sealed = getattr(store, field)
+        return None if sealed is None else self.keyring.open(sealed, belongs_to=_owner(store.hash, field))
+
+    def change_token(self, store_hash: str, token: str) -> None:
+        """Seals a new access token for the store."""
+        with self.ledger.session() as session:
+            row = _existing(session, store_hash)
+            row.token = self._seal(store_hash, "token", token)
+            row.updated_at = self.ledger.clock.now()
+
+    def rotate_keys(self) -> int:
+        """Seals again, with the current key, every secret sealed with an older one; returns how many."""
+        changed = 0
+        with self.ledger.session() as session:
+            for row in session.scalars(select(Store).with_for_update()):
+                for field in SECRET_FIELDS:
+                    sealed = getattr(row, field)
+                    if sealed is not None and not self.keyring.is_current(sealed):
+                        plain = self.keyring.open(sealed, belongs_to=_owner(row.hash, field))
+                        setattr(row, field, self._seal(row.hash, field, plain))
+                        changed += 1
+        return changed
+
+    def stop_words(self, store_hash: str) -> list[str]:
+        """The store's own stop words, sorted."""
+        with self.ledger.session() as session:
+            _existing(session, store_hash)
+            return list(
+                session.scalars(select(StopWord.word).where(StopWord.store_hash == store_hash).order_by(StopWord.word))
+            )
+
+    def synonym_rules(self, store_hash: str) -> list[str]:
+        """The store's synonym rules in Solr format, sorted."""
+        with self.ledger.session() as session:
+            _existing(session, store_hash)
+            query = select(SynonymRule.rule).where(SynonymRule.store_hash == store_hash).order_by(SynonymRule.rule)
+            return list(session.scalars(query))
+
+    def add_stop_words(self, store_hash: str, words: Sequence[str]) -> int:
+        """Adds stop words (trimmed, lower case); returns how many are new. Raises UsageError for a word with spaces."""
+        cleaned = [word.strip().lower() for word in words]
+        for word in cleaned:
+            if not word or len(word.split()) != 1:
+                raise UsageError(f"a stop word is one word without spaces, not {word!r}")
+        return self._add(store_hash, StopWord, "word", cleaned)
+
+    def add_synonym_rules(self, store_hash: str, rules: Sequence[str]) -> int:
+        """Adds synonym rules (`phone, mobile` or `tv => television`); returns how many are new."""
+        return self._add(store_hash, SynonymRule, "rule", [clean_rule(rule) for rule in rules])
+
+    def remove_stop_words(self, store_hash: str, words: Sequence[str]) -> int:
+        """Removes stop words; returns how many were there."""
+        return self._remove(store_hash, StopWord, StopWord.word.in_([word.strip().lower() for word in words]))
+
+    def remove_synonym_rules(self, store_hash: str, rules: Sequence[str]) -> int:
+        """Removes synonym rules; returns how many were there."""
+        return self._remove(store_hash, SynonymRule, SynonymRule.rule.in_([clean_rule(rule) for rule in rules]))
+
+    def _add(self, store_hash: str, model: type, column: str, values: Sequence[str]) -> int:
+        now = self.ledger.clock.now()
+        rows = [{"store_hash": store_hash, column: value, "created_at": now} for value in dict.fromkeys(values)]
+        with self.ledger.session() as session:
+            _existing(session, store_hash)
+            if not rows:
+                return 0
+            added = session.execute(insert(model).on_conflict_do_nothing().returning(getattr(model, column)), rows)
+            return len(added.all())
+
+    def _remove(self, store_hash: str, model: type[StopWord | SynonymRule], condition) -> int:
+        with self.ledger.session() as session:
+            _existing(session, store_hash)
+            gone = session.execute(
+                delete(model).where(model.store_hash == store_hash, condition).returning(model.created_at)
+            )
+            return len(gone.all())
+
+    def _seal(self, store_hash: str, field: str, plain: str) -> str:
+        return self.keyring.seal(plain, belongs_to=_owner(store_hash, field))
+
+
+def clean_rule(rule: str) -> str:
+    """One synonym rule with single blanks. Raises UsageError when it is not of the Solr form `a, b` or `a => b`."""
+    left, arrow, right = (part.strip() for part in rule.partition("=>"))
+    sides = [[term.strip() for term in side.split(",")] for side in ((left, right) if arrow else (left,))]
+    well_formed = all(term for side in sides for term in side) and (arrow or len(sides[0]) > 1) and "=>" not in right
+    if not well_formed:
+        raise UsageError(f"{rule.strip()!r} is no synonym rule: write `phone, mobile` or `tv => television`")
+    return " => ".join(", ".join(" ".join(term.split()) for term in side) for side in sides)
+
+
+def _existing(session: Session, store_hash: str) -> Store:
+    row = session.get(Store, store_hash)
+    if row is None:
+        raise UnknownStoreError(f"store {store_hash} is unknown: `sync-pipeline stores list` shows those there are")
+    return row
+
+
+def _owner(store_hash: str, field: str) -> str:
+    return f"store/{store_hash}/{field}"

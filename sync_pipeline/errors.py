@@ -1,0 +1,37 @@
+"""The errors a person sees: one line each, with the exit status that INTERFACE.md promises.
+
+What belongs here: the base classes that every room shares. An error that only one room raises lives in that room and
+derives from one of these. What does not: retry policy (delivery/) and any wording about one outside system.
+"""
+
+from __future__ import annotations
+
+
+class SyncPipelineError(Exception):
+    """A failure told in one line a person can act on.
+
+    ``kind`` is a short stable word for machines (stored with the batch); ``exit_status`` is the command's exit code.
+    """
+
+    kind = "error"
+    exit_status = 1
+
+
+class UsageError(SyncPipelineError):
+    """The request itself is wrong: an unknown store or batch, a malformed value. Nothing was changed."""
+
+    kind = "usage"
+    exit_status = 2
+
+
+class ServiceUnavailableError(SyncPipelineError):
+    """A needed service cannot be reached, or answers that it cannot serve."""
+
+    kind = "unavailable"
+    exit_status = 3
+
+
+def one_line(error: BaseException | str, limit: int = 500) -> str:
+    """The error as a single line of at most ``limit`` characters, never empty."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,104 @@
+"""Every environment variable, typed and documented, in one place. Nothing else in the project reads the environment.
+
+A `.env` file in the working directory is read too; the environment wins. Unknown names of our own prefix and malformed
+values stop the start with one message that lists all that is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated
+
+from dotenv import dotenv_values
+from pydantic import AnyHttpUrl, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from sync_pipeline.errors import UsageError
+
+PREFIX = "SYNC_PIPELINE_"
+PUBLIC_BIGCOMMERCE_API = "https://api.bigcommerce.com"
+
+PostgresUrl = Annotated[str, StringConstraints(strip_whitespace=True)]
+
+
+class SettingsError(UsageError):
+    """Settings are malformed; the message lists every offending variable."""
+
+    kind = "settings"
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Fields are named as their environment variables, in lower case."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    database_url: PostgresUrl | None = Field(None, description="PostgreSQL of the ledger; none means the embedded one.")
+    dagster_database_url: PostgresUrl | None = Field(None, description="Dagster's storage.")
+    elasticsearch_url: AnyHttpUrl | None = Field(None, description="The search cluster; none means the embedded one.")
+    elasticsearch_api_key: SecretStr | None = None
+    bigcommerce_api_url: AnyHttpUrl = Field(
+        AnyHttpUrl(PUBLIC_BIGCOMMERCE_API), description="Base of the BigCommerce API; `/stores/{hash}/v3/…` is added."
+    )
+    sync_pipeline_secret_keys: SecretStr | None = Field(None, description="`id:base64key,…`; the first encrypts.")
+    sync_pipeline_state_dir: Path = Field(Path(".sync-pipeline"), description="Embedded data, generated files, logs.")
+    sync_pipeline_log_file: Path | None = None
+    log_level: str = "INFO"
+    db_pool_size: int = Field(10, ge=1, le=200)
+    sync_pipeline_retries: int = Field(3, ge=0, le=20, description="Attempts that the ledger adds to a failed batch.")
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _is_postgres(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("is no database URL") from None
+        if url.get_backend_name() not in {"postgres", "postgresql"}:
+            raise ValueError("must start with postgres:// or postgresql://")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+        return value.upper()
+
+    @property
+    def state_dir(self) -> Path:
+        """The state directory as an absolute path."""
+        return self.sync_pipeline_state_dir.expanduser().absolute()
+
+
+def load_settings() -> Settings:
+    """The settings of the environment and `.env`. Raises SettingsError with everything that is wrong, in one line."""
+    problems = _unknown_names()
+    try:
+        settings = Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        # Only names and reasons: a malformed value can be a secret.
+        problems += [
+            f"{'.'.join(str(part) for part in item['loc']).upper()} {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("settings: " + "; ".join(problems)) from None
+    if problems:
+        raise SettingsError("settings: " + "; ".join(problems))
+    return settings
+
+
+def _unknown_names() -> list[str]:
+    known = [name.upper() for name in Settings.model_fields]
+    dotenv = dotenv_values(".env") if Path(".env").is_file() else {}
+    problems = []
+    for name in sorted({*os.environ, *dotenv}):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            problems.append(f"{name} is unknown" + (f" (did you mean {close[0]}?)" if close else ""))
+    return problems
