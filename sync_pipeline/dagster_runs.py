@@ -1,0 +1,75 @@
+"""Dagster runs as the rest of the project sees them: tags, a step as a batch part, jobs run in this process.
+
+Besides the pipelines' own assets, automation, checks and partitions, this is the only module that uses Dagster.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from sync_pipeline.batches.ledger import Trigger
+from sync_pipeline.batches.parts import Run, batch_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sync_pipeline.batches.ledger import BatchRequest, Ledger
+    from sync_pipeline.batches.models import SyncBatch
+    from sync_pipeline.batches.parts import BatchPart
+
+BATCH_TAG = "sync_pipeline/batch"
+SCHEDULE_TAG = "dagster/schedule_name"
+
+
+def run_tags(batch: SyncBatch) -> dict[str, str]:
+    """The tags of a batch's run, by which people and sensors find it."""
+    tags = {
+        BATCH_TAG: str(batch.id),
+        "sync_pipeline/type": batch.type,
+        "sync_pipeline/trigger": batch.trigger,
+        "sync_pipeline/lane": "bulk",
+    }
+    if batch.store_hash is not None:
+        tags["sync_pipeline/store"] = batch.store_hash
+    return tags
+
+
+def planned_parts(context: dg.AssetExecutionContext) -> tuple[str, ...]:
+    """The assets that this run will materialize, by name (a re-execution from a failure plans only what it repeats)."""
+    layer = context.job_def.asset_layer
+    steps = context.run.step_keys_to_execute
+    return tuple(
+        key.to_user_string()
+        for key in sorted(layer.executable_asset_keys)
+        if not steps or layer.get(key).assets_def.op.name in steps
+    )
+
+
+@contextmanager
+def run_batch_part(
+    context: dg.AssetExecutionContext, ledger: Ledger, by_hand: Callable[[tuple[str, ...]], BatchRequest]
+) -> Iterator[BatchPart]:
+    """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
+
+    An error of the project's own becomes a Failure of one line, never a stack trace of user code.
+    """
+    tags = context.run.tags
+    planned = planned_parts(context)
+    batch_id = tags.get(BATCH_TAG)
+    run = Run(
+        run_id=context.run.run_id,
+        planned=planned,
+        batch_id=None if batch_id is None else int(batch_id),
+        request=replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id),
+    )
+    with batch_part(ledger, run) as part:
+        yield part
+
+
+def trigger_of(tags: Mapping[str, str]) -> Trigger:
+    """Who started a run that carries no batch: a schedule, or a person."""
+    return Trigger.SCHEDULE if SCHEDULE_TAG in tags else Trigger.MANUAL

@@ -1,0 +1,110 @@
+"""`batch_part`: who claims, who closes, and what a killed or failing part leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync_pipeline.batches.lanes import FencedError, LaneBusyError, LaneName, acquire
+from sync_pipeline.batches.ledger import BatchNotFoundError, BatchNotPendingError, BatchRequest, Ledger
+from sync_pipeline.batches.parts import Run, batch_part
+from sync_pipeline.errors import ServiceUnavailableError
+from sync_pipeline_tests.clocks import ManualClock
+
+REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all")
+
+
+def a_run(*planned: str, run_id: str = "run-1", batch_id: int | None = None) -> Run:
+    return Run(run_id=run_id, planned=planned, batch_id=batch_id, request=replace(REQUEST, reserved_for=run_id))
+
+
+def test_the_first_part_claims_and_the_last_planned_one_completes(ledger: Ledger):
+    batch = ledger.request(REQUEST)
+    run = a_run("stop_words", "products", batch_id=batch.id)
+    with batch_part(ledger, run) as part:
+        assert ledger.get(batch.id).status == "processing"
+        part.record("stop_words", {"words": 3})
+    assert ledger.get(batch.id).status == "processing"
+    with batch_part(ledger, run) as part:
+        part.record("products", {"read": 1})
+    assert ledger.get(batch.id).status == "completed"
+    assert acquire(ledger, "store:abc", LaneName.BULK, "next").token == 2
+
+
+def test_a_run_started_by_hand_makes_its_own_batch_once(ledger: Ledger):
+    run = a_run("a", "b")
+    for name in run.planned:
+        with batch_part(ledger, run) as part:
+            part.record(name, {})
+    [batch] = ledger.list()
+    assert (batch.trigger, batch.status, batch.dagster_run_id) == ("manual", "completed", "run-1")
+
+
+@pytest.mark.invariant(6)
+def test_a_failing_part_closes_the_batch_and_the_others_are_not_run(ledger: Ledger):
+    run = a_run("a", "b")
+    with pytest.raises(ServiceUnavailableError), batch_part(ledger, run):
+        raise ServiceUnavailableError("the search cluster is away")
+    [batch] = ledger.list()
+    assert batch.status == "failed"
+    assert batch.error is not None
+    assert (batch.error["kind"], batch.error["message"]) == ("unavailable", "the search cluster is away")
+    with pytest.raises(BatchNotPendingError, match="already failed"), batch_part(ledger, run):
+        pytest.fail("a part of a failed batch was run")
+    acquire(ledger, "store:abc", LaneName.BULK, "next")
+
+
+def test_a_terminated_run_ends_as_cancelled(ledger: Ledger):
+    with pytest.raises(KeyboardInterrupt), batch_part(ledger, a_run("a")):
+        raise KeyboardInterrupt
+    [batch] = ledger.list()
+    assert (batch.status, batch.error and batch.error["kind"]) == ("failed", "cancelled")
+
+
+def test_unknown_and_finished_batches_fail_at_once(ledger: Ledger):
+    with pytest.raises(BatchNotFoundError), batch_part(ledger, a_run("a", batch_id=4711)):
+        pytest.fail("ran without a batch")
+    done = ledger.request(REQUEST)
+    ledger.complete(ledger.claim(done.id, run_id="before", planned=[]))
+    with pytest.raises(BatchNotPendingError, match="is completed"), batch_part(ledger, a_run("a", batch_id=done.id)):
+        pytest.fail("ran a finished batch")
+    assert ledger.get(done.id).dagster_run_id == "before"
+
+
+def test_a_busy_lane_is_waited_for_up_to_a_bound(ledger: Ledger, clock: ManualClock):
+    acquire(ledger, "store:abc", LaneName.BULK, "another")
+
+    def pause(seconds: float) -> None:
+        clock.pause(seconds)
+        acquire(ledger, "store:abc", LaneName.BULK, "another")  # the holder lives: it renews
+
+    with (
+        pytest.raises(LaneBusyError),
+        batch_part(ledger, a_run("a"), lane_wait=timedelta(seconds=9), pause=pause),
+    ):
+        pytest.fail("ran beside the holder")
+    assert sum(clock.slept) == 9
+    assert ledger.list()[0].status == "failed"
+
+
+@pytest.mark.invariant(1)
+def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger, clock: ManualClock):
+    killed = ledger.claim(ledger.request(REQUEST).id, run_id="killed", planned=["a"])
+    acquire(ledger, "store:abc", LaneName.BULK, f"batch:{killed.id}:1")
+    with batch_part(ledger, a_run("a"), pause=clock.pause) as part:
+        part.record("a", {})
+    assert sum(clock.slept) <= 61
+    assert ledger.get(part.batch.id).status == "completed"
+    clock.advance(1)
+    assert [batch.id for batch in ledger.reap()] == [killed.id]
+
+
+@pytest.mark.invariant(8)
+def test_a_part_that_lost_its_lane_records_nothing(ledger: Ledger, clock: ManualClock):
+    with pytest.raises(FencedError), batch_part(ledger, a_run("a")) as part:
+        clock.advance(61)
+        acquire(ledger, "store:abc", LaneName.BULK, "heir")
+        part.record("a", {"read": 1})
+    assert ledger.get(part.batch.id).counts == {}
