@@ -1,4 +1,7 @@
-"""Time as the core sees it: injected, so that schedules, leases and back-off are tested without sleeping."""
+"""Time as something that is handed in, so that waiting, leases and schedules are tested without waiting.
+
+What belongs here: the protocol and the machine's own clock. What does not: back-off, schedules, time zones.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,32 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A wall clock, a clock that only grows, and a way to wait."""
+    """What the project needs to know and do about time."""
 
     def now(self) -> datetime:
-        """The time of day, aware, in UTC."""
+        """The wall clock, aware, in UTC: for what people and tables see. It may jump."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds from an arbitrary start that never go back: for durations and deadlines within one process."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Waits for so many seconds."""
+        """Return after ``seconds`` (at once when not positive), or be cancelled."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
-        """The time of day, aware, in UTC."""
+        """The wall clock, aware, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds that never go back."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Waits for so many seconds."""
-        await asyncio.sleep(seconds)
+        """Return after ``seconds``."""
+        await asyncio.sleep(max(0.0, seconds))

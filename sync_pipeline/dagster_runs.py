@@ -13,6 +13,7 @@ import dagster as dg
 
 from sync_pipeline.batches.ledger import Trigger
 from sync_pipeline.batches.parts import Run, batch_part
+from sync_pipeline.errors import SyncPipelineError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,3 +74,40 @@ def run_batch_part(
 def trigger_of(tags: Mapping[str, str]) -> Trigger:
     """Who started a run that carries no batch: a schedule, or a person."""
     return Trigger.SCHEDULE if SCHEDULE_TAG in tags else Trigger.MANUAL
+
+
+def run_job(definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_key: str) -> str | None:
+    """Runs a job in this process, recorded in Dagster's storage; returns what broke outside the parts, or None.
+
+    Needs the environment that `sync-pipeline env` prints. The batch's own errors are in the ledger.
+    """
+    instance = dg.DagsterInstance.get()
+    for partitions in {definition.partitions_def for definition in definitions.resolve_all_asset_specs()}:
+        if isinstance(partitions, dg.DynamicPartitionsDefinition) and partitions.name:
+            instance.add_dynamic_partitions(partitions.name, [partition_key])
+    try:
+        definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=partition_key,
+            tags=run_tags(batch),
+            run_id=run_id,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+    except dg.DagsterError as error:
+        return one_line(error)
+    return None
+
+
+def daemon_is_alive() -> bool:
+    """Whether a Dagster daemon works on this instance, so that enqueued batches will start."""
+    instance = dg.DagsterInstance.get()
+    return any(status.healthy for status in instance.get_daemon_statuses().values())
+
+
+def check_loadable(definitions: dg.Definitions) -> None:
+    """Raises SyncPipelineError when Dagster cannot load the definitions."""
+    try:
+        dg.Definitions.validate_loadable(definitions)
+    except dg.DagsterError as error:
+        raise SyncPipelineError(f"the definitions do not load: {one_line(error)}") from error

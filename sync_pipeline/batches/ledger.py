@@ -78,6 +78,7 @@ class BatchRequest:
     trigger: Trigger = Trigger.MANUAL
     ids: Sequence[str] | None = None
     delay: timedelta = timedelta()
+    confirm_deletes: bool = False
     #: The run that will claim it; the queue leaves a reserved batch alone.
     reserved_for: str | None = None
 
@@ -114,6 +115,7 @@ class Ledger:
             ids=None if request.ids is None else list(request.ids),
             requested_at=now,
             not_before=now + request.delay if request.delay else None,
+            confirm_deletes=request.confirm_deletes,
             dagster_run_id=request.reserved_for,
         )
         with self.session() as session:
@@ -201,9 +203,11 @@ class Ledger:
         """Closes the batch as completed. Raises BatchLostError."""
         return self._end(batch, Event.COMPLETE, None)
 
-    def fail(self, batch: SyncBatch, *, kind: str, message: str, part: str | None = None) -> SyncBatch:
+    def fail(
+        self, batch: SyncBatch, *, kind: str, message: str, part: str | None = None, exit_status: int = 1
+    ) -> SyncBatch:
         """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over."""
-        error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash}
+        error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash, "exit_status": exit_status}
         return self._end(batch, Event.FAIL, {**error, "at": self.clock.now().isoformat()})
 
     def retry(self, batch_id: int) -> SyncBatch:

@@ -102,13 +102,15 @@ class SyncBatch(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
+    #: Whether deletes beyond the guard's bound were confirmed by whoever asked.
+    confirm_deletes: Mapped[bool] = mapped_column(server_default=text("false"))
     #: The parts that the run plans (asset names), known from the claim on.
     planned: Mapped[list[str] | None]
     #: Books and figures by part, written as each part ends.
     counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     #: Running figures by part, written with the heartbeat.
     progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
-    #: `{kind, message, part, store, at}` of the failure.
+    #: `{kind, message, part, store, exit_status, at}` of the failure.
     error: Mapped[dict[str, Any] | None]
 
 

@@ -153,20 +153,20 @@ def _beating(part: BatchPart) -> Iterator[None]:
 
 
 def _close_failed(ledger: Ledger, batch: SyncBatch, error: BaseException) -> None:
-    kind, message = describe(error)
+    kind, message, exit_status = describe(error)
     log.error("batch failed", batch=batch.id, store=batch.store_hash, type=batch.type, kind=kind, error=message)
     try:
-        ledger.fail(batch, kind=kind, message=message)
+        ledger.fail(batch, kind=kind, message=message, exit_status=exit_status)
     except BatchLostError:
         return  # closed by another meanwhile, with its own reason
     except LedgerUnavailableError as away:
         log.error("batch left open for the reaper", batch=batch.id, error=one_line(away))
 
 
-def describe(error: BaseException) -> tuple[str, str]:
-    """The kind and the one line that the ledger keeps of an error."""
+def describe(error: BaseException) -> tuple[str, str, int]:
+    """The kind, the one line and the exit status that the ledger keeps of an error."""
     if isinstance(error, SyncPipelineError):
-        return error.kind, one_line(error)
+        return error.kind, one_line(error), error.exit_status
     if not isinstance(error, Exception):  # KeyboardInterrupt, Dagster's termination of the run
-        return "cancelled", "the run was terminated"
-    return "internal", one_line(f"{type(error).__name__}: {error}")
+        return "cancelled", "the run was terminated", 1
+    return "internal", one_line(f"{type(error).__name__}: {error}"), 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.secrets import Keyring
 
 # A hash becomes part of URLs, aliases (`store-{hash}`), file names and partition keys.
-_HASH = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
+_HASH = re.compile(r"[a-z0-9]{1,64}")
 SECRET_FIELDS = ("token", "webhook_secret", "client_secret")
 
 
@@ -39,7 +39,7 @@ def store_scope(store_hash: str) -> str:
 def check_hash(store_hash: str) -> str:
     """``store_hash`` if it can be one. Raises UsageError otherwise."""
     if not _HASH.fullmatch(store_hash):
-        raise UsageError(f"{store_hash!r} is no store hash: lower-case letters, digits and `_`, at most 64")
+        raise UsageError(f"{store_hash!r} is no store hash: lower-case letters and digits, at most 64")
     return store_hash
 
 
@@ -129,24 +129,20 @@ class Stores:
             return list(session.scalars(query))
 
     def add_stop_words(self, store_hash: str, words: Sequence[str]) -> int:
-        """Adds stop words (trimmed, lower case); returns how many are new. Raises UsageError for a word with spaces."""
-        cleaned = [word.strip().lower() for word in words]
-        for word in cleaned:
-            if not word or len(word.split()) != 1:
-                raise UsageError(f"a stop word is one word without spaces, not {word!r}")
-        return self._add(store_hash, StopWord, "word", cleaned)
+        """Adds stop words; returns how many are new."""
+        return self._add(store_hash, StopWord, "word", words)
 
     def add_synonym_rules(self, store_hash: str, rules: Sequence[str]) -> int:
-        """Adds synonym rules (`phone, mobile` or `tv => television`); returns how many are new."""
-        return self._add(store_hash, SynonymRule, "rule", [clean_rule(rule) for rule in rules])
+        """Adds synonym rules; returns how many are new."""
+        return self._add(store_hash, SynonymRule, "rule", rules)
 
     def remove_stop_words(self, store_hash: str, words: Sequence[str]) -> int:
         """Removes stop words; returns how many were there."""
-        return self._remove(store_hash, StopWord, StopWord.word.in_([word.strip().lower() for word in words]))
+        return self._remove(store_hash, StopWord, StopWord.word.in_(words))
 
     def remove_synonym_rules(self, store_hash: str, rules: Sequence[str]) -> int:
         """Removes synonym rules; returns how many were there."""
-        return self._remove(store_hash, SynonymRule, SynonymRule.rule.in_([clean_rule(rule) for rule in rules]))
+        return self._remove(store_hash, SynonymRule, SynonymRule.rule.in_(rules))
 
     def _add(self, store_hash: str, model: type, column: str, values: Sequence[str]) -> int:
         now = self.ledger.clock.now()
@@ -168,16 +164,6 @@ class Stores:
 
     def _seal(self, store_hash: str, field: str, plain: str) -> str:
         return self.keyring.seal(plain, belongs_to=_owner(store_hash, field))
-
-
-def clean_rule(rule: str) -> str:
-    """One synonym rule with single blanks. Raises UsageError when it is not of the Solr form `a, b` or `a => b`."""
-    left, arrow, right = (part.strip() for part in rule.partition("=>"))
-    sides = [[term.strip() for term in side.split(",")] for side in ((left, right) if arrow else (left,))]
-    well_formed = all(term for side in sides for term in side) and (arrow or len(sides[0]) > 1) and "=>" not in right
-    if not well_formed:
-        raise UsageError(f"{rule.strip()!r} is no synonym rule: write `phone, mobile` or `tv => television`")
-    return " => ".join(", ".join(" ".join(term.split()) for term in side) for side in sides)
 
 
 def _existing(session: Session, store_hash: str) -> Store:

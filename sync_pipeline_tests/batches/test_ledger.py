@@ -105,6 +105,7 @@ def test_a_failed_batch_says_what_went_wrong_where_and_when_and_can_be_retried(l
         "message": "store abc refused the token",
         "part": "products",
         "store": "abc",
+        "exit_status": 1,
         "at": clock.now().isoformat(),
     }
     again = ledger.retry(batch.id)

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("started_at", WHEN),
         sa.Column("finished_at", WHEN),
         sa.Column("heartbeat_at", WHEN),
+        sa.Column("confirm_deletes", sa.Boolean, nullable=False, server_default=sa.text("false")),
         sa.Column("planned", JSONB(none_as_null=True)),
         sa.Column("counts", JSONB(none_as_null=True), nullable=False, server_default=sa.text("'{}'")),
         sa.Column("progress", JSONB(none_as_null=True), nullable=False, server_default=sa.text("'{}'")),

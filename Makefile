@@ -1,0 +1,48 @@
+# All set-up on a machine with only Python (3.11 or newer) and make. `make help` lists the targets.
+SHELL := /bin/sh
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev down test check format clean
+
+help: ## Show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
+
+setup: $(READY) ## Create .venv with the pinned dependencies
+
+# The stamp is written last: an interrupted set-up is simply done again.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 to 3.14 is needed (PYTHON=/path/to/python names one)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $(READY)
+
+demo: $(READY) ## A shop's products found through Elasticsearch, end to end (ARGS=--exit ends after the report)
+	@$(BIN)/sync-pipeline demo $(ARGS)
+
+dev: $(READY) ## Engines, sandbox store, Dagster daemon and UI, until Ctrl-C
+	@$(BIN)/sync-pipeline dev
+
+down: $(READY) ## Stop everything that runs in the state directory
+	@$(BIN)/sync-pipeline down
+
+test: $(READY) ## The whole suite on the embedded engines (ARGS="-k name" picks tests)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Style, types, and whether Dagster loads the definitions
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	@eval "$$($(BIN)/sync-pipeline env)" && $(BIN)/dagster definitions validate
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove what set-up made (not the state directory)
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis

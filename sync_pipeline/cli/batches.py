@@ -1,0 +1,107 @@
+"""`batches list|show|retry`: what was asked for, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sync_pipeline.batches.states import Status
+from sync_pipeline.cli.environment import environment
+from sync_pipeline.cli.options import Json
+from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
+
+if TYPE_CHECKING:
+    from sync_pipeline.batches.models import BatchAttempt, SyncBatch
+
+app = typer.Typer(help="Batches: list, show, retry.", no_args_is_help=True)
+
+COLUMNS = ("id", "store", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
+
+
+@app.command("list")
+def list_batches(
+    store: Annotated[str | None, typer.Option("--store", metavar="HASH", help="Only this store's.")] = None,
+    status: Annotated[Status | None, typer.Option("--status", help="Only those that stand there.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Batches, the newest first."""
+    with environment("batches list") as here:
+        found = here.ledger.list(store_hash=store, status=status, limit=limit)
+    rows = [batch_fields(batch) if as_json else batch_row(batch) for batch in found]
+    emit_rows(rows, COLUMNS, as_json=as_json, empty="no batches")
+
+
+@app.command()
+def show(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """One batch with its figures, its error and its earlier attempts."""
+    with environment("batches show") as here:
+        batch = here.ledger.get(batch_id)
+        attempts = here.ledger.attempts(batch_id)
+    if as_json:
+        emit_json({**batch_fields(batch), "attempts": [attempt_fields(attempt) for attempt in attempts]})
+        return
+    emit_fields(batch_fields(batch), as_json=False)
+    for attempt in attempts:
+        error = (attempt.error or {}).get("message", "")
+        say(f"attempt {attempt.attempt}: {attempt.status} {attempt.finished_at:%Y-%m-%d %H:%M:%S} {error}".rstrip())
+
+
+@app.command()
+def retry(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Makes a failed batch pending again: the same batch, its next attempt."""
+    with environment("batches retry") as here:
+        here.ledger.reap()
+        batch = here.ledger.retry(batch_id)
+    emit_fields(batch_fields(batch), as_json=True) if as_json else say(
+        f"batch {batch.id} is pending again, attempt {batch.attempt}"
+    )
+
+
+def batch_fields(batch: SyncBatch) -> dict[str, Any]:
+    """The batch as every machine-readable answer gives it."""
+    names = (
+        *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "trigger", "status", "is_scheduled"),
+        *("next_run_at", "not_before", "attempt", "dagster_run_id", "requested_at", "started_at", "finished_at"),
+        *("heartbeat_at", "planned", "counts", "progress", "error"),
+    )
+    return {name: getattr(batch, name) for name in names}
+
+
+def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
+    """A finished attempt, likewise."""
+    names = ("attempt", "status", "dagster_run_id", "started_at", "finished_at", "counts", "error")
+    return {name: getattr(attempt, name) for name in names}
+
+
+def batch_row(batch: SyncBatch) -> dict[str, Any]:
+    """The batch as a line of the list."""
+    return {
+        "id": batch.id,
+        "store": batch.store_hash,
+        "type": batch.type,
+        "mode": batch.mode,
+        "trigger": batch.trigger,
+        "status": batch.status,
+        "attempt": batch.attempt,
+        "requested": f"{batch.requested_at:%Y-%m-%d %H:%M:%S}",
+        "seconds": batch_seconds(batch),
+        "result": (batch.error or {}).get("message") or totals(batch.counts),
+    }
+
+
+def batch_seconds(batch: SyncBatch) -> str | None:
+    """How long the batch worked, in seconds, once it is over."""
+    if batch.started_at is None or batch.finished_at is None:
+        return None
+    return f"{(batch.finished_at - batch.started_at).total_seconds():.1f}"
+
+
+def totals(counts: dict[str, Any]) -> str:
+    """The outcomes of all parts in a few words: `85 read, 80 written, 5 filtered`."""
+    sums: dict[str, int] = {}
+    for figures in counts.values():
+        for name in ("read", "written", "deleted", "unchanged", "stale", "filtered", "dead_lettered"):
+            sums[name] = sums.get(name, 0) + figures.get(name, 0)
+    return ", ".join(f"{number} {name.replace('_', '-')}" for name, number in sums.items() if number)

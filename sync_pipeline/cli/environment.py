@@ -1,0 +1,152 @@
+"""The surroundings of one command: complete settings, the embedded engines behind them, and what Dagster is told.
+
+A URL in the settings means that server; none means the embedded engine, started when it is first needed.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+
+from sync_pipeline.batches.database import LedgerUnavailableError, address, make_engine, reachable
+from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.schema import newest_revision, revision, upgrade
+from sync_pipeline.batches.secrets import development_keys, parse_keys
+from sync_pipeline.batches.stores import Stores
+from sync_pipeline.cli.output import note
+from sync_pipeline.errors import UsageError
+from sync_pipeline.local.engines import IDLE_SECONDS, Engines
+from sync_pipeline.logs import configure_logging
+from sync_pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass
+class Environment:
+    """What a command works with. Everything is made on first use."""
+
+    given: Settings
+    owner: str
+    idle: float = IDLE_SECONDS
+    opened: list[Engines] = field(default_factory=list)
+    sandbox_url: str | None = None
+
+    @cached_property
+    def engines(self) -> Engines:
+        """The embedded engines of the state directory."""
+        engines = Engines.open(self.given.state_dir, owner=self.owner, idle=self.idle, progress=note)
+        self.opened.append(engines)
+        return engines
+
+    def use_sandbox(self) -> None:
+        """Takes the sandbox for BigCommerce, unless the settings name an address. Before ``settings`` is used."""
+        if "bigcommerce_api_url" not in self.given.model_fields_set:
+            self.sandbox_url = self.engines.bigcommerce_url()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings with every address filled in."""
+        given = self.given
+        embedded = {
+            "database_url": given.database_url or self.engines.postgres_url(),
+            "dagster_database_url": given.dagster_database_url or self.engines.postgres_url("dagster"),
+            "elasticsearch_url": given.elasticsearch_url or self.engines.elasticsearch_url(),
+            "bigcommerce_api_url": self.sandbox_url or given.bigcommerce_api_url,
+        }
+        return Settings.model_validate({**given.model_dump(), **embedded})
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger. The embedded one is upgraded here; another one is never changed without `db upgrade`."""
+        url = self.given.database_url or self.engines.postgres_url()
+        engine = make_engine(url, pool_size=self.given.db_pool_size)
+        if self.given.database_url is None:
+            upgrade(engine)
+        else:
+            with reachable(engine), engine.connect() as connection:
+                found = revision(connection)
+            if found != newest_revision():
+                raise LedgerUnavailableError(
+                    f"the ledger in {address(url)} is at revision {found or 'none'}, {newest_revision()} is needed: "
+                    "run `sync-pipeline db upgrade`"
+                )
+        return Ledger(engine)
+
+    @cached_property
+    def stores(self) -> Stores:
+        """The ledger's stores, with the keys to their secrets."""
+        keys = self.given.sync_pipeline_secret_keys
+        keyring = development_keys(self.given.state_dir) if keys is None else parse_keys(keys.get_secret_value())
+        return Stores(self.ledger, keyring)
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        """Dagster's home in the state directory: its files, and a link to the project's `dagster.yaml`."""
+        home = self.given.state_dir / "dagster"
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            link = home / "dagster.yaml"
+            if not link.exists():
+                link.unlink(missing_ok=True)
+                link.symlink_to(PROJECT / "dagster.yaml")
+        except FileExistsError:
+            pass  # another first command made it at the same moment
+        except OSError as error:
+            raise UsageError(f"the state directory {self.given.state_dir} cannot be used: {error.strerror}") from None
+        return home
+
+    def exports(self) -> dict[str, str]:
+        """The variables with which Dagster's own commands and processes work on this ledger and these engines."""
+        settings = self.settings
+        self.ledger  # noqa: B018 - upgraded before anyone uses it
+        dagster_url = make_url(settings.dagster_database_url or "").set(drivername="postgresql+psycopg2")
+        names = {
+            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_DATABASE_URL": dagster_url.render_as_string(hide_password=False),
+            "DATABASE_URL": settings.database_url,
+            "ELASTICSEARCH_URL": settings.elasticsearch_url,
+            "ELASTICSEARCH_API_KEY": _plain(settings.elasticsearch_api_key),
+            "BIGCOMMERCE_API_URL": settings.bigcommerce_api_url,
+            "SYNC_PIPELINE_SECRET_KEYS": _plain(settings.sync_pipeline_secret_keys),
+            "SYNC_PIPELINE_STATE_DIR": settings.state_dir,
+        }
+        return {name: str(value) for name, value in names.items() if value is not None}
+
+    def become_dagster(self) -> None:
+        """Puts the exports into this process, for running a job here."""
+        os.environ.update(self.exports())
+
+    def close(self) -> None:
+        """Lets go of the engines; they stay up for their idle time."""
+        if "ledger" in self.__dict__:
+            self.ledger.engine.dispose()
+        for engines in self.opened:
+            engines.close()
+
+
+@contextmanager
+def environment(owner: str, *, idle: float = IDLE_SECONDS) -> Iterator[Environment]:
+    """The environment of the command ``owner``. Raises SettingsError when settings are malformed."""
+    settings = load_settings()
+    surroundings = Environment(settings, owner, idle)
+    configure_logging(
+        settings.log_level, settings.sync_pipeline_log_file or settings.state_dir / "logs" / "commands.log"
+    )
+    try:
+        yield surroundings
+    finally:
+        surroundings.close()
+
+
+def _plain(secret) -> str | None:
+    return None if secret is None else secret.get_secret_value()

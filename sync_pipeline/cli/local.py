@@ -1,0 +1,145 @@
+"""`dev`, `demo`, `down`, `env`, `db upgrade`: the project on one machine, with its own engines and a sandbox store."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sync_pipeline.batches.database import address, make_engine
+from sync_pipeline.batches.schema import upgrade
+from sync_pipeline.cli import demo as demonstration
+from sync_pipeline.cli.environment import environment
+from sync_pipeline.cli.options import Json
+from sync_pipeline.cli.output import emit_json, errors, say
+from sync_pipeline.local.dagster_services import run_dagster
+from sync_pipeline.local.down import stop_all
+from sync_pipeline.local.engines import running
+from sync_pipeline.local.exclusive import exclusive
+from sync_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync_pipeline.cli.environment import Environment
+
+#: How long the engines stay up for whoever uses what `env` printed.
+ENV_IDLE_SECONDS = 12 * 3600.0
+POLL_SECONDS = 1.0
+
+db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verbs to the command line."""
+    app.command()(dev)
+    app.command()(demo)
+    app.command()(down)
+    app.command()(env)
+    app.add_typer(db, name="db")
+
+
+def dev() -> None:
+    """Runs everything here until Ctrl-C: engines, sandbox store, Dagster's daemon and UI."""
+    with environment("dev", idle=0.0) as here, exclusive(here.given.state_dir, "dev") as right, _stoppable() as stop:
+        here.use_sandbox()
+        address_of_ui = run_dagster(here.engines, here.exports())
+        right.announce(address_of_ui)
+        say(f"Dagster UI   {address_of_ui}")
+        say(f"BigCommerce  {here.settings.bigcommerce_api_url}")
+        say('other terminals: eval "$(sync-pipeline env)"; Ctrl-C stops')
+        _watch(here, stop)
+        say("stopping")
+        here.engines.stop()
+
+
+def demo(
+    exit_: Annotated[bool, typer.Option("--exit", help="End after the report.")] = False,
+    as_json: Json = False,
+) -> int:
+    """A sandbox store, one All batch end to end, and a search that shows synonyms and stop words at work."""
+    with environment("demo", idle=0.0) as here, exclusive(here.given.state_dir, "demo") as right, _stoppable() as stop:
+        here.use_sandbox()
+        report = demonstration.run(here)
+        report["addresses"] = {
+            "Dagster UI": run_dagster(here.engines, here.exports()),
+            "BigCommerce sandbox": str(here.settings.bigcommerce_api_url),
+            "Elasticsearch": str(here.settings.elasticsearch_url),
+        }
+        right.announce(report["addresses"]["Dagster UI"])
+        emit_json(report) if as_json else demonstration.tell(report)
+        if not exit_:
+            say("Ctrl-C stops")
+            _watch(here, stop)
+        here.engines.stop()
+    return 0
+
+
+def down(as_json: Json = False) -> None:
+    """Stops everything that runs in the state directory."""
+    stopped = stop_all(load_settings().state_dir)
+    emit_json(stopped) if as_json else say(
+        f"stopped {', '.join(sorted(stopped))}" if stopped else "nothing was running"
+    )
+
+
+def env(as_json: Json = False) -> None:
+    """Prints the exports with which plain `dagster` and `dg` commands work in this folder."""
+    with environment("env", idle=ENV_IDLE_SECONDS) as here:
+        live = running(here.given.state_dir)
+        if live is not None and "bigcommerce" in live.services:
+            here.use_sandbox()
+        exports = here.exports()
+    if as_json:
+        emit_json(exports)
+        return
+    for name, value in exports.items():
+        say(f"export {name}={shlex.quote(value)}")
+
+
+@db.callback()
+def database() -> None:
+    """The ledger's database."""
+
+
+@db.command("upgrade")
+def upgrade_database(as_json: Json = False) -> None:
+    """Creates or upgrades the ledger's tables."""
+    with environment("db upgrade") as here:
+        url = here.given.database_url or here.engines.postgres_url()
+        engine = make_engine(url)
+        revision = upgrade(engine)
+        engine.dispose()
+    emit_json({"revision": revision}) if as_json else say(f"the ledger in {address(url)} is at revision {revision}")
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and TERM set; a second Ctrl-C interrupts at once."""
+    stop = threading.Event()
+
+    def asked(*_: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(here: Environment, stop: threading.Event) -> None:
+    """Waits for the end, and says what breaks or comes back meanwhile."""
+    last: dict[str, str] = {}
+    while not stop.wait(POLL_SECONDS):
+        for name, service in here.engines.status().items():
+            if last.get(name, "ready") != service.state:
+                errors.print(f"{name} is {service.state}{': ' + service.error if service.error else ''}")
+            last[name] = service.state

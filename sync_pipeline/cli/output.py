@@ -1,0 +1,74 @@
+"""How commands speak: answers on stdout (a table, or JSON for machines), everything else as single lines on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+def note(line: str) -> None:
+    """A line about what is going on, for a person who waits; nothing when nobody watches."""
+    if sys.stderr.isatty():
+        errors.print(line, style="dim")
+
+
+def warn(line: str) -> None:
+    """A line that needs attention but stops nothing."""
+    errors.print(f"warning: {line}", style="yellow")
+
+
+def emit_json(answer: Any) -> None:
+    """The answer as JSON on stdout."""
+    json.dump(answer, sys.stdout, indent=2, default=str, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, as_json: bool, empty: str) -> None:
+    """Rows as a table of ``columns``, or whole as JSON; ``empty`` is said when there are none."""
+    if as_json:
+        emit_json(list(rows))
+        return
+    if not rows:
+        say(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    names = list(columns)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in names))
+    console.print(table)
+
+
+def emit_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing with its fields, a line each, or as JSON."""
+    if as_json:
+        emit_json(dict(fields))
+        return
+    width = max(len(name) for name in fields)
+    for name, value in fields.items():
+        if value is not None and value != {}:
+            say(f"{name:<{width}}  {_cell(value)}")
+
+
+def say(line: str) -> None:
+    """A line of the answer."""
+    console.print(line, markup=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)

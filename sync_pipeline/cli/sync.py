@@ -1,0 +1,156 @@
+"""`sync run`: one batch, here with a progress bar, or left to the daemon."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.states import Status
+from sync_pipeline.cli.batches import batch_fields, batch_seconds, totals
+from sync_pipeline.cli.environment import environment
+from sync_pipeline.cli.options import Json, StoreHash
+from sync_pipeline.cli.output import emit_json, errors, say, warn
+from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.types import BatchType, batch_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.models import SyncBatch
+    from sync_pipeline.cli.environment import Environment
+
+app = typer.Typer(help="Run a synchronisation.", no_args_is_help=True)
+
+Type = Annotated[str, typer.Option("--type", help="all, product, category, blog, stop-words or synonyms.")]
+DelayOption = Annotated[int | None, typer.Option(min=0, help="With --enqueue: not before so many seconds.")]
+
+POLL_SECONDS = 0.5
+
+
+@app.callback()
+def sync() -> None:
+    """Run a synchronisation."""
+
+
+@app.command()
+def run(
+    store: StoreHash,
+    type_: Type = "all",
+    mode: Annotated[str, typer.Option(help="full: rebuild.")] = "full",
+    enqueue: Annotated[bool, typer.Option("--enqueue", help="Leave it to the daemon.")] = False,
+    delay: DelayOption = None,
+    as_json: Json = False,
+) -> int:
+    """Synchronises a store: one batch, to its end."""
+    kind = batch_type(type_)
+    request = store_request(store, kind, mode=mode, delay=timedelta(seconds=delay or 0))
+    if delay is not None and not enqueue:
+        raise UsageError("--delay goes with --enqueue")
+    with environment("sync run") as here:
+        here.stores.get(store)
+        if enqueue:
+            batch = here.ledger.request(request)
+            _warn_without_daemon(here)
+            emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
+            return 0
+        batch, exit_status = run_here(here, store, kind, mode=mode)
+    report(batch, as_json=as_json)
+    return exit_status
+
+
+def run_here(here: Environment, store: str, kind: BatchType, *, mode: str = "full") -> tuple[SyncBatch, int]:
+    """Runs a batch in this process, recorded in Dagster, with progress; returns it at its end and an exit status."""
+    from sync_pipeline.dagster_runs import run_job  # noqa: PLC0415 - Dagster costs a second of every command
+    from sync_pipeline.definitions import build_defs  # noqa: PLC0415
+
+    here.become_dagster()
+    here.ledger.reap()
+    run_id = str(uuid.uuid4())
+    batch = here.ledger.request(store_request(store, kind, mode=mode, reserved_for=run_id))
+    with _progress(here.ledger, batch):
+        unexpected = run_job(build_defs(), kind.job, batch=batch, run_id=run_id, partition_key=store)
+    batch = here.ledger.get(batch.id)
+    if batch.status == Status.COMPLETED:
+        return batch, 0
+    if batch.status in {Status.PENDING, Status.PROCESSING}:
+        # The run could not even close it: say why, and leave no batch open behind.
+        batch = here.ledger.fail(batch, kind="internal", message=unexpected or "the run ended without a result")
+    return batch, int((batch.error or {}).get("exit_status", 1))
+
+
+def report(batch: SyncBatch, *, as_json: bool) -> None:
+    """One summary line of a finished batch; a failure goes to stderr."""
+    if as_json:
+        emit_json(batch_fields(batch))
+    elif batch.status == Status.COMPLETED:
+        say(
+            f"batch {batch.id} ({batch.type} of store {batch.store_hash}) completed: {totals(batch.counts) or 'done'}"
+            f" in {batch_seconds(batch)} s"
+        )
+    if batch.status != Status.COMPLETED:
+        error = batch.error or {}
+        errors.print(
+            f"error: batch {batch.id} ({batch.type} of store {batch.store_hash}) failed: {error.get('message')}"
+        )
+
+
+@contextmanager
+def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
+    """Shows the running figures of the batch while the block works; nothing without a terminal."""
+    if not errors.is_terminal:
+        yield
+        return
+    done = threading.Event()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[figures]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task(f"batch {batch.id}", total=None, figures="starting")
+
+        def watch() -> None:
+            while not done.wait(POLL_SECONDS):
+                try:
+                    now = ledger.get(batch.id)
+                except LedgerUnavailableError:
+                    continue
+                bar.update(task, figures=_figures(now))
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def _figures(batch: SyncBatch) -> str:
+    parts = []
+    for part in batch.planned or []:
+        if part in batch.counts:
+            parts.append(f"[green]✓[/] {part}")
+        elif part in batch.progress:
+            figures = batch.progress[part]
+            total = f" of {figures['total']}" if figures.get("total") else ""
+            parts.append(f"{part} {figures.get('read', 0)}{total}")
+    return " · ".join(parts) or batch.status
+
+
+def _warn_without_daemon(here: Environment) -> None:
+    from sync_pipeline.dagster_runs import daemon_is_alive  # noqa: PLC0415
+
+    here.become_dagster()
+    if not daemon_is_alive():
+        warn("no Dagster daemon lives: the batch starts when one does (`sync-pipeline dev`)")

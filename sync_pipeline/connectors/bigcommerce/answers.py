@@ -1,0 +1,119 @@
+"""What an answer's status means, and the envelopes of lists. Pure.
+
+What belongs here: status → error or fault, envelope → raw records and total. What does not: records (``records``,
+``listing``) and trying again (``client``).
+
+Sources: bigcommerce/docs, ``docs/start/about/status-codes.mdx``; v3 lists are ``{"data": […], "meta": {"pagination":
+{"total", "per_page", …}}}``, v2 lists are bare, and an empty v2 list is 204 without a body.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from sync_pipeline.connectors.bigcommerce.errors import (
+    BadAnswerError,
+    MissingScopeError,
+    NotFoundError,
+    RefusedError,
+    StoreUnavailableError,
+    UnauthorizedError,
+)
+from sync_pipeline.connectors.bigcommerce.rate_limit import RateLimit
+from sync_pipeline.connectors.bigcommerce.retry import ATTEMPTS, ATTEMPTS_WHILE_DOWN, AttemptError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync_pipeline.connectors.bigcommerce.scopes import Scope
+
+_LONGEST_QUOTE = 200
+
+
+class Pagination(msgspec.Struct):
+    """``meta.pagination``: ``total`` records in all pages, ``per_page`` as the service understood it."""
+
+    total: int | None = None
+    per_page: int | None = None
+
+
+class _Meta(msgspec.Struct):
+    pagination: Pagination | None = None
+
+
+class _Envelope(msgspec.Struct):
+    data: list[msgspec.Raw]
+    # An empty object can come as [] from the service's PHP parts.
+    meta: _Meta | list[Any] | None = None
+
+
+class RawPage(msgspec.Struct):
+    """A list as it came: each record still undecoded, with the listing's total and page size where they were told."""
+
+    records: list[msgspec.Raw]
+    total: int | None = None
+    per_page: int | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def v3_page(body: bytes) -> RawPage:
+    """A v3 list. Raises msgspec.DecodeError."""
+    envelope = _ENVELOPE.decode(body)
+    pagination = envelope.meta.pagination if isinstance(envelope.meta, _Meta) else None
+    if pagination is None:
+        return RawPage(envelope.data)
+    return RawPage(envelope.data, pagination.total, pagination.per_page)
+
+
+def counted_v3_page(body: bytes) -> RawPage:
+    """A v3 list that must tell its total. Raises msgspec.DecodeError."""
+    page = v3_page(body)
+    if page.total is None:
+        raise msgspec.ValidationError("Object missing required field `total` - at `$.meta.pagination`")
+    return page
+
+
+def v2_page(body: bytes) -> RawPage:
+    """A v2 list; no body is no records. Raises msgspec.DecodeError."""
+    return RawPage(_BARE_LIST.decode(body) if body else [])
+
+
+def raise_for(
+    status: int, headers: Mapping[str, str], text: str, *, store_hash: str, path: str, scope: Scope
+) -> NoReturn:
+    """Raise what an answer other than 2xx means: a AttemptError when asking again may help, else the error.
+
+    ``text`` is the answer's body as text, of which a little is quoted.
+    """
+    what = f"GET {path} answered {status}{quoted(text)}"
+    if status >= 500 or status == 408:
+        raise AttemptError(
+            f"{what}; the store is down for maintenance or suspended: look into its control panel"
+            if status == 503
+            else f"{what}; try again later",
+            becomes=StoreUnavailableError,
+            attempts=ATTEMPTS_WHILE_DOWN if status == 503 else ATTEMPTS,
+            overload=status in {408, 500, 504},
+            wait=RateLimit.of(headers).retry_after or 0.0,
+        )
+    if status == 401:
+        advice = "the token is wrong or was replaced, or the app was uninstalled: enter a new token"
+        raise UnauthorizedError(store_hash, f"{what}; {advice}")
+    if status == 403:
+        raise MissingScopeError(store_hash, f"{what}; give the token's API account the scope {scope}", scope)
+    if status == 404:
+        raise NotFoundError(store_hash, what)
+    if 300 <= status < 400:
+        raise BadAnswerError(store_hash, f"GET {path} answered {status}, a redirect, which is never followed")
+    raise RefusedError(store_hash, what)
+
+
+def quoted(text: str) -> str:
+    """The start of an answer for a message: one line, at most 200 characters, with a colon before it."""
+    line = " ".join(text.split())
+    return f": {line[:_LONGEST_QUOTE]}" if line else ""

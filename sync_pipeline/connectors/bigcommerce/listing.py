@@ -1,0 +1,68 @@
+"""What a listing gives: pages of records, each with the version that its request drew, malformed ones told apart.
+
+What belongs here: the page and the decoding of one record. What does not: which pages there are (``keyset``,
+``collection``) and what the records mean (``records``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, frozen=True)
+class MalformedRecord:
+    """A record that cannot be understood. ``id`` if it could be told; ``raw`` as it came; ``message`` in one line."""
+
+    id: int | None
+    raw: bytes
+    message: str
+
+
+@dataclass(slots=True, frozen=True)
+class RecordPage(Generic[T]):
+    """Some records of a listing.
+
+    ``version`` was drawn just before the request that read them. ``total`` is the number of records that the whole
+    listing announced when it began. ``absent`` are the ids that were asked for by name and were not there.
+    """
+
+    version: int
+    records: list[T | MalformedRecord]
+    total: int | None = None
+    absent: tuple[int, ...] = ()
+
+
+class RecordReader(Generic[T]):
+    """Decodes single records of ``record_type``, whose id is in ``id_field``."""
+
+    def __init__(self, record_type: type[T], *, id_field: str = "id") -> None:
+        self._decoder = msgspec.json.Decoder(record_type)
+        self._id_field = id_field
+
+    def read(self, raw: msgspec.Raw) -> T | MalformedRecord:
+        """The record, or what is wrong with it."""
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return MalformedRecord(_loose_id(raw, self._id_field), bytes(raw), " ".join(str(error).split()))
+
+    def id_of(self, record: T | MalformedRecord) -> int | None:
+        """The record's id; None only for a malformed one."""
+        return record.id if isinstance(record, MalformedRecord) else getattr(record, self._id_field)
+
+
+def _loose_id(raw: msgspec.Raw, field: str) -> int | None:
+    """The id of a record that is otherwise malformed: a positive integer, also as text, or None."""
+    try:
+        fields: Any = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    value = fields.get(field) if isinstance(fields, dict) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    return value if type(value) is int and value > 0 else None

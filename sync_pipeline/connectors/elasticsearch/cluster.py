@@ -1,0 +1,133 @@
+"""The connection to one search cluster: the client, its limits, and what it is that answers.
+
+What belongs here: building and closing the client, checking the server, turning its failures into the project's
+errors. What does not: indices, documents and synonyms, which have modules of their own and use this one.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors, describe
+from sync_pipeline.errors import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from elasticsearch import AsyncElasticsearch
+
+#: The oldest server whose synonyms API and bulk answers are as this package expects them.
+MINIMUM_VERSION = (8, 15)
+
+REQUEST_TIMEOUT = 30.0
+
+
+class _Version(msgspec.Struct):
+    number: str
+    build_flavor: str = ""
+
+
+class _Info(msgspec.Struct):
+    version: _Version
+    cluster_name: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class ClusterInfo:
+    """What answers at the address: the cluster's name, the version as text, and the build (``default``, …)."""
+
+    name: str
+    version: str
+    distribution: str
+
+
+class SearchCluster:
+    """One Elasticsearch cluster. Use it as an async context manager, or call ``close()``.
+
+    ``url`` may carry a user name and password; ``api_key`` is the base64 form that Elasticsearch hands out.
+    ``request_timeout`` is in seconds. The client never retries a call on its own: it cannot know whether a write was
+    applied, and whoever calls has a back-off that honours the server's own waiting time.
+    """
+
+    def __init__(self, *, url: str, api_key: str | None = None, request_timeout: float = REQUEST_TIMEOUT) -> None:
+        from elasticsearch import AsyncElasticsearch, OrjsonSerializer  # noqa: PLC0415 - 0.3 CPU-s
+
+        parts = urlsplit(url)
+        #: Host and port, for messages; never the credentials.
+        self.host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        #: The vendor's client. Wrap every call of it in ``errors()``.
+        self.client: AsyncElasticsearch = AsyncElasticsearch(
+            url,
+            api_key=api_key,
+            request_timeout=request_timeout,
+            max_retries=0,
+            retry_on_timeout=False,
+            serializer=OrjsonSerializer(),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections. A second call does nothing."""
+        await self.client.close()
+
+    @property
+    def reads(self) -> AsyncElasticsearch:
+        """The client for calls that change nothing: tried up to four times with back-off."""
+        return self.client.options(
+            max_retries=3,
+            retry_on_status=(429, 502, 503, 504),
+            retry_on_timeout=True,
+            retry_backoff_base=0.2,
+            retry_backoff_cap=5.0,
+        )
+
+    @contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """Turns the client's exceptions into one line that begins with ``doing`` ("creating index x").
+
+        Raises ServiceUnavailableError when the cluster cannot be reached, refuses the key or is too busy, and
+        SearchClusterError when it refuses the call.
+        """
+        try:
+            yield
+        except client_errors() as error:
+            failure = describe(error)
+            text = f"{doing}: Elasticsearch at {self.host} {failure.message}"
+            if failure.retryable or failure.unauthorised:
+                raise ServiceUnavailableError(text) from error
+            raise SearchClusterError(text, status=failure.status, error_type=failure.error_type) from error
+
+    async def check(self) -> ClusterInfo:
+        """What answers, if it can be used.
+
+        Raises ServiceUnavailableError when nothing answers, the key is refused, or it is no Elasticsearch, or too old.
+        """
+        try:
+            with self.errors("checking the search cluster"):
+                answer = await self.client.info()
+            info = msgspec.convert(answer.body, _Info)
+            numbers = tuple(map(int, info.version.number.split(".")[:2]))
+        except (msgspec.ValidationError, ValueError) as error:
+            raise ServiceUnavailableError(f"what answers at {self.host} is not Elasticsearch") from error
+        except SearchClusterError as error:
+            if error.error_type == "media_type_header_exception":
+                raise ServiceUnavailableError(
+                    f"Elasticsearch at {self.host} does not speak version 9 of its API: 9.0 or newer is needed"
+                ) from error
+            raise ServiceUnavailableError(str(error)) from error
+        if numbers < MINIMUM_VERSION:
+            least = ".".join(map(str, MINIMUM_VERSION))
+            raise ServiceUnavailableError(
+                f"Elasticsearch at {self.host} is {info.version.number}: {least} or newer is needed"
+            )
+        return ClusterInfo(info.cluster_name, info.version.number, info.version.build_flavor)

@@ -1,0 +1,179 @@
+"""A store's physical indices and the aliases before them.
+
+Names: ``store-{hash}-{kind}-{timestamp}`` behind the aliases ``store-{hash}-{kind}`` and ``store-{hash}``. What belongs
+here: making, listing, finishing, swapping and removing them. What does not: what is in an index body, which kinds there
+are, and when something may be swapped or removed; that is for the pipeline.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+
+#: Fast to fill: nothing is searched before the swap, and a lost build is simply built again.
+BUILD_SETTINGS: dict[str, Any] = {"refresh_interval": "-1", "number_of_replicas": 0}
+
+
+@dataclass(slots=True, frozen=True)
+class PhysicalIndex:
+    """One index of a store.
+
+    ``created`` is read from the name; ``meta`` is the mapping's ``_meta``, empty for an index that nobody created (a
+    write to a removed one made it); ``documents`` counts what a search can see, so 0 during a build.
+    """
+
+    name: str
+    kind: str
+    created: datetime
+    meta: dict[str, Any]
+    aliases: frozenset[str]
+    documents: int
+
+
+class StoreIndices:
+    """The indices of one store. All methods raise as ``SearchCluster.errors``."""
+
+    def __init__(self, cluster: SearchCluster, store_hash: str) -> None:
+        self.cluster = cluster
+        #: The alias over all kinds, and the beginning of every other name.
+        self.alias = f"store-{store_hash}"
+        self._name = re.compile(rf"{re.escape(self.alias)}-(?P<kind>[a-z_]+)-(?P<stamp>\d{{17}})")
+
+    def alias_of(self, kind: str) -> str:
+        """The alias over the current index of a kind."""
+        return f"{self.alias}-{kind}"
+
+    def new_name(self, kind: str, now: datetime) -> str:
+        """A name for a new index: UTC, to the millisecond."""
+        return f"{self.alias_of(kind)}-{now.astimezone(UTC):%Y%m%d%H%M%S%f}"[:-3]
+
+    async def create(self, name: str, body: Mapping[str, Any]) -> None:
+        """Creates an index from ``settings`` and ``mappings``, set up for filling; no alias names it yet.
+
+        The mapping's ``_meta`` gets the index's name; by it a write can tell this index from one made by accident.
+        """
+        mappings = {**body["mappings"], "_meta": {**body["mappings"].get("_meta", {}), "index": name}}
+        settings = {**body["settings"], "index": {**body["settings"].get("index", {}), **BUILD_SETTINGS}}
+        with self.cluster.errors(f"creating index {name}"):
+            answer = await self.cluster.client.indices.create(index=name, settings=settings, mappings=mappings)
+        if not answer["shards_acknowledged"]:
+            raise SearchClusterError(f"creating index {name}: no node has taken it; are the disks full?")
+
+    async def delete(self, name: str) -> None:
+        """Removes an index; one that is gone is fine."""
+        with self.cluster.errors(f"deleting index {name}"):
+            await self.cluster.client.indices.delete(index=name, ignore_unavailable=True)
+
+    async def exists(self, name: str) -> bool:
+        """Whether there is an index or alias of that name."""
+        with self.cluster.errors(f"looking for index {name}"):
+            return bool(await self.cluster.reads.indices.exists(index=name))
+
+    async def list(self) -> Sequence[PhysicalIndex]:
+        """All indices of the store, oldest first."""
+        with self.cluster.errors(f"listing the indices of {self.alias}"):
+            found = (
+                await self.cluster.reads.indices.get(
+                    index=f"{self.alias}-*",
+                    expand_wildcards="open,closed",
+                    filter_path="*.aliases,*.mappings._meta,*.settings.index.uuid",
+                )
+            ).body
+        indices = []
+        for name, index in found.items():
+            if match := self._name.fullmatch(name):
+                created = datetime.strptime(match["stamp"] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
+                meta = index.get("mappings", {}).get("_meta", {})
+                aliases = frozenset(index.get("aliases", ()))
+                indices.append(PhysicalIndex(name, match["kind"], created, meta, aliases, await self.count(name)))
+        return sorted(indices, key=lambda index: (index.created, index.name))
+
+    async def current(self, kind: str) -> Sequence[str]:
+        """The indices behind a kind's alias; normally one, none before the first build."""
+        return await self._behind(self.alias_of(kind))
+
+    async def behind_store(self) -> Sequence[str]:
+        """The indices behind the store's own alias: one of each kind that was built."""
+        return await self._behind(self.alias)
+
+    async def refresh(self, name: str) -> None:
+        """Makes everything written so far visible to searches, counts and scans."""
+        with self.cluster.errors(f"refreshing index {name}"):
+            await self.cluster.client.indices.refresh(index=name)
+
+    async def count(self, name: str) -> int:
+        """The number of documents that a search can see; 0 for an index or alias that is not there."""
+        with self.cluster.errors(f"counting index {name}"):
+            return (await self.cluster.reads.count(index=name, ignore_unavailable=True))["count"]
+
+    async def finish_build(self, name: str, *, replicas: str = "0-1") -> None:
+        """Gives a filled index what serving needs (periodic refresh, ``replicas`` as nodes allow) and refreshes it."""
+        settings = {"index": {"refresh_interval": None, "auto_expand_replicas": replicas}}
+        with self.cluster.errors(f"finishing index {name}"):
+            await self.cluster.client.indices.put_settings(index=name, settings=settings)
+        await self.refresh(name)
+
+    async def swap(self, new: Mapping[str, str]) -> dict[str, Sequence[str]]:
+        """Puts one index for each kind behind the kind's alias and the store's, all in one call.
+
+        Returns the indices that were behind each kind before. A search sees either all old or all new ones. Refused,
+        with nothing changed, when someone else has swapped meanwhile, when an index is gone or was made by accident,
+        or when an alias's name is taken by an index.
+        """
+        actions: list[dict[str, Any]] = []
+        replaced: dict[str, Sequence[str]] = {}
+        everywhere = await self.behind_store()
+        for kind, name in new.items():
+            with self.cluster.errors(f"looking at index {name}"):
+                made = await was_made(self.cluster, name)
+            if not made:
+                raise SearchClusterError(f"swapping {self.alias_of(kind)}: there is no index {name} made for it")
+            behind = await self.current(kind)
+            replaced[kind] = [index for index in behind if index != name]
+            stale = [index for index in everywhere if index != name and index.startswith(f"{self.alias_of(kind)}-")]
+            for alias, olds in ((self.alias_of(kind), replaced[kind]), (self.alias, stale)):
+                actions += [{"remove": {"index": old, "alias": alias, "must_exist": True}} for old in olds]
+                actions.append({"add": {"index": name, "alias": alias}})
+        with self._alias_errors():
+            await self.cluster.client.indices.update_aliases(actions=actions)
+        return replaced
+
+    async def _behind(self, alias: str) -> Sequence[str]:
+        with self.cluster.errors(f"reading alias {alias}"):
+            answer = await self.cluster.reads.options(ignore_status=404).indices.get_alias(name=alias)
+        return sorted(answer.body) if answer.meta.status == 200 else []
+
+    @contextmanager
+    def _alias_errors(self) -> Iterator[None]:
+        try:
+            with self.cluster.errors(f"swapping the aliases of {self.alias}"):
+                yield
+        except SearchClusterError as error:
+            if error.error_type == "invalid_alias_name_exception":
+                raise SearchClusterError(
+                    f"{self.alias}: an index has the name of one of its aliases; delete or rename that index ({error})",
+                    status=error.status,
+                    error_type=error.error_type,
+                ) from error
+            raise
+
+
+async def was_made(cluster: SearchCluster, name: str) -> bool:
+    """Whether an index exists that ``StoreIndices.create`` made, and not a write to a removed one.
+
+    Raises the client's own exceptions: callers differ in what a failure means.
+    """
+    answer = await cluster.client.options(ignore_status=404).indices.get_mapping(
+        index=name, filter_path="*.mappings._meta.index"
+    )
+    return answer.meta.status == 200 and name in answer.body

@@ -1,0 +1,98 @@
+"""Reading an index back: every document in a consistent snapshot, or some by their keys.
+
+What belongs here: iteration and look-up by key, complete or failed. What does not: searching as a shopper does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+
+_KEEP_ALIVE = "5m"
+_KEYS = 1000
+
+
+class StoredDocument(NamedTuple):
+    """A document as the index holds it; ``source`` has only the fields asked for."""
+
+    key: str
+    version: int
+    source: dict[str, Any]
+
+
+async def scan(
+    cluster: SearchCluster, index: str, *, fields: Sequence[str] = (), page: int = 1000
+) -> AsyncIterator[list[StoredDocument]]:
+    """Every document of an index, in pages, as of the call and of the last refresh before it.
+
+    ``fields`` are source paths (``sync.fingerprint``; ``*`` for all). A shard that cannot answer fails the whole scan:
+    what is missing from it may be taken for absent. Raises as ``SearchCluster.errors``.
+    """
+    doing = f"reading index {index}"
+    with cluster.errors(doing):
+        opened = await cluster.reads.open_point_in_time(
+            index=index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False
+        )
+    pit = opened["id"]
+    after: list[Any] | None = None
+    try:
+        while True:
+            with cluster.errors(doing):
+                answer = await cluster.reads.search(
+                    pit={"id": pit, "keep_alive": _KEEP_ALIVE},
+                    sort=["_shard_doc"],
+                    search_after=after,
+                    size=page,
+                    source={"includes": list(fields)} if fields else False,
+                    version=True,
+                    track_total_hits=False,
+                    filter_path="pit_id,timed_out,_shards.failed,hits.hits._id,hits.hits._version,hits.hits._source,hits.hits.sort",
+                )
+            if answer["timed_out"] or answer["_shards"]["failed"]:
+                raise SearchClusterError(f"{doing}: a part of the index did not answer")
+            hits = answer.get("hits", {}).get("hits", [])
+            if hits:
+                yield [StoredDocument(hit["_id"], hit["_version"], hit.get("_source", {})) for hit in hits]
+            if len(hits) < page:
+                return
+            pit, after = answer["pit_id"], hits[-1]["sort"]
+    finally:
+        await _close(cluster, pit)
+
+
+async def get(
+    cluster: SearchCluster, index: str, keys: Sequence[str], *, fields: Sequence[str] = ("*",)
+) -> dict[str, StoredDocument]:
+    """The documents of ``keys`` by key, as last written (no refresh needed); absent ones are left out.
+
+    Raises as ``SearchCluster.errors``; a key that cannot be read is an error, never an absent document.
+    """
+    doing = f"reading from index {index}"
+    found: dict[str, StoredDocument] = {}
+    for start in range(0, len(keys), _KEYS):
+        with cluster.errors(doing):
+            answer = await cluster.reads.mget(
+                index=index, ids=list(keys[start : start + _KEYS]), source=list(fields) or False
+            )
+        for document in answer["docs"]:
+            if "error" in document:
+                raise SearchClusterError(f"{doing}: {document['_id']}: {document['error'].get('reason')}")
+            if document["found"]:
+                found[document["_id"]] = StoredDocument(
+                    document["_id"], document["_version"], document.get("_source", {})
+                )
+    return found
+
+
+async def _close(cluster: SearchCluster, pit: str) -> None:
+    try:
+        await cluster.client.options(ignore_status=404).close_point_in_time(id=pit)
+    except client_errors():
+        # It ends by itself after its keep-alive; the scan's own outcome matters more.
+        return

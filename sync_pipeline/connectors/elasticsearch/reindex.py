@@ -1,0 +1,111 @@
+"""Copying an index into another inside the cluster, versions kept.
+
+What belongs here: starting such a copy, watching it, and accounting for it. What does not: when it is needed, and the
+deletes that must be applied again to the copy (the cluster forgets a deleted key's version after ``gc_deletes``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
+from sync_pipeline.connectors.elasticsearch.indices import was_made
+
+if TYPE_CHECKING:
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+
+_JSON_HEADERS = {"accept": "application/json"}
+
+
+@dataclass(slots=True, frozen=True)
+class Reindexed:
+    """What a copy did: documents read, created, replaced by a newer version, and left alone as not newer."""
+
+    total: int
+    created: int
+    updated: int
+    version_conflicts: int
+
+
+async def reindex(cluster: SearchCluster, *, source: str, destination: str, poll: float = 1.0) -> Reindexed:
+    """Copies every document of ``source`` into ``destination`` with its version; a newer one there stays.
+
+    It runs as a task in the cluster, asked after every ``poll`` seconds at most, so that no proxy cuts a long call. A
+    cancelled caller cancels the task. Raises SearchClusterError when a document could not be copied or the task was
+    lost with its node, and otherwise as ``SearchCluster.errors``. Running it again is safe.
+    """
+    doing = f"reindexing {source} into {destination}"
+    with cluster.errors(doing):
+        made = await was_made(cluster, destination)
+    if not made:
+        raise SearchClusterError(f"{doing}: there is no index {destination}")
+    with cluster.errors(doing):
+        await cluster.client.indices.refresh(index=source)
+        started = await cluster.client.reindex(
+            source={"index": source},
+            dest={"index": destination, "version_type": "external"},
+            conflicts="proceed",
+            wait_for_completion=False,
+        )
+    task = str(started["task"])
+    try:
+        answer = await _outcome(cluster, task, doing=doing, poll=poll)
+    except asyncio.CancelledError:
+        await _cancel(cluster, task, doing=doing)
+        raise
+    return (
+        _accounted(answer, doing)
+        if answer
+        else await _counted(cluster, source=source, destination=destination, doing=doing)
+    )
+
+
+async def _outcome(cluster: SearchCluster, task: str, *, doing: str, poll: float) -> dict[str, Any] | None:
+    # The client's own tasks.get() warns on every call that the API is in preview.
+    wait = min(poll, 0.05)
+    while True:
+        with cluster.errors(doing):
+            answer = await cluster.reads.options(ignore_status=404).perform_request(
+                "GET", f"/_tasks/{quote(task, safe=':')}", headers=_JSON_HEADERS
+            )
+        if answer.meta.status == 404:
+            return None
+        if answer.body["completed"]:
+            return answer.body
+        await asyncio.sleep(wait)
+        wait = min(poll, wait * 2)
+
+
+async def _cancel(cluster: SearchCluster, task: str, *, doing: str) -> None:
+    with cluster.errors(f"cancelling: {doing}"):
+        await cluster.client.options(ignore_status=404).perform_request(
+            "POST", f"/_tasks/{quote(task, safe=':')}/_cancel", headers=_JSON_HEADERS
+        )
+
+
+def _accounted(answer: dict[str, Any], doing: str) -> Reindexed:
+    response = answer.get("response") or {}
+    failures = [answer["error"]] if "error" in answer else response.get("failures", [])
+    if failures or response.get("timed_out") or "total" not in response or response.get("canceled"):
+        first = failures[0].get("cause", failures[0]).get("reason", "no reason given") if failures else "it did not end"
+        raise SearchClusterError(f"{doing}: {len(failures)} failures, the first: {first}")
+    return Reindexed(
+        total=response["total"],
+        created=response["created"],
+        updated=response["updated"],
+        version_conflicts=response["version_conflicts"],
+    )
+
+
+async def _counted(cluster: SearchCluster, *, source: str, destination: str, doing: str) -> Reindexed:
+    """The cluster keeps no record of the task: its node was lost, or it was done before it was asked for."""
+    with cluster.errors(doing):
+        await cluster.client.indices.refresh(index=destination)
+        total = (await cluster.reads.count(index=source))["count"]
+        copied = (await cluster.reads.count(index=destination))["count"]
+    if copied < total:
+        raise SearchClusterError(f"{doing}: the cluster lost the task at {copied} of {total} documents; start it again")
+    return Reindexed(total=total, created=copied, updated=0, version_conflicts=0)

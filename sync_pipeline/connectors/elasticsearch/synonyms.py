@@ -1,0 +1,89 @@
+"""Synonyms sets: rules that searches follow at once, without a reindex.
+
+What belongs here: reading and replacing a set, and the syntax of a rule (Solr format). What does not: where rules come
+from and who edits them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
+from sync_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+
+_PAGE = 1000
+_COMMA = re.compile(r"(?<!\\),")
+
+
+class SynonymRuleError(UsageError):
+    """A rule is not written as ``phone, mobile`` or ``tv => television``."""
+
+    kind = "synonym_rule"
+
+
+def rule_problem(rule: str) -> str | None:
+    """What is wrong with a rule, or None.
+
+    Stricter than the servers, which disagree: one refuses ``a =>``, another drops it silently, and with a term without
+    any letter or digit every search fails on a third.
+    """
+    if len(rule.splitlines()) > 1 or rule.lstrip().startswith("#"):
+        return "must be one line and no comment"
+    sides = [_COMMA.split(side) for side in rule.split("=>")]
+    if len(sides) > 2:
+        return "has more than one =>"
+    if not all(any(letter.isalnum() for letter in term) for side in sides for term in side):
+        return "has a term without a letter or digit"
+    if len(sides) == 1 and len(sides[0]) < 2:
+        return "needs two terms, as in: phone, mobile"
+    return None
+
+
+class SynonymsSet:
+    """One named set of rules. All methods raise as ``SearchCluster.errors``."""
+
+    def __init__(self, cluster: SearchCluster, set_id: str) -> None:
+        self.cluster = cluster
+        self.set_id = set_id
+
+    async def put(self, rules: Sequence[str]) -> None:
+        """Replaces the set and has every index that uses it reload; makes the set if there is none.
+
+        A rule's id is the hash of its text. Raises SynonymRuleError, with nothing changed, when a rule is malformed.
+        """
+        for rule in rules:
+            if problem := rule_problem(rule):
+                raise SynonymRuleError(f"synonyms {self.set_id}: the rule {rule!r} {problem}")
+        body = [{"id": xxhash.xxh3_64_hexdigest(rule.encode()), "synonyms": rule} for rule in dict.fromkeys(rules)]
+        with self.cluster.errors(f"writing synonyms {self.set_id}"):
+            answer = (await self.cluster.client.synonyms.put_synonym(id=self.set_id, synonyms_set=body)).body
+        if failed := answer["reload_analyzers_details"]["_shards"]["failed"]:
+            raise SearchClusterError(f"writing synonyms {self.set_id}: {failed} shards still search with the old ones")
+
+    async def get(self) -> Sequence[str] | None:
+        """The rules, in no meaningful order, or None when there is no such set."""
+        rules: list[str] = []
+        with self.cluster.errors(f"reading synonyms {self.set_id}"):
+            while True:
+                answer = await self.cluster.reads.options(ignore_status=404).synonyms.get_synonym(
+                    id=self.set_id, size=_PAGE, from_=len(rules)
+                )
+                if answer.meta.status == 404:
+                    return None
+                page = [rule["synonyms"] for rule in answer["synonyms_set"]]
+                rules += page
+                if len(page) < _PAGE:
+                    return rules
+
+    async def delete(self) -> None:
+        """Removes the set; one that is gone is fine. Raises SearchClusterError while an index still uses it."""
+        with self.cluster.errors(f"deleting synonyms {self.set_id}"):
+            await self.cluster.client.options(ignore_status=404).synonyms.delete_synonym(id=self.set_id)

@@ -1,0 +1,97 @@
+"""What can be made to go wrong, and when: faults injected into one store, applied in the order they were given.
+
+Deciding only. How a fault looks on the wire is gateway's business.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+
+
+class FaultKind(StrEnum):
+    """The kinds of trouble. All but ``latency`` end the search for further faults of the same request."""
+
+    LATENCY = "latency"
+    TOO_MANY_REQUESTS = "429"
+    BARE_TOO_MANY_REQUESTS = "429_bare"
+    SERVER_ERROR = "500"
+    UNAVAILABLE = "503"
+    GATEWAY_TIMEOUT = "504"
+    CUT_BEFORE_ANSWER = "cut_before_answer"
+    CUT_IN_BODY = "cut_in_body"
+    TRUNCATED_JSON = "truncated_json"
+    HTML = "html"
+    EMPTY_LIST = "empty_list"
+    SHORT_LIST = "short_list"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105 a kind of fault
+
+
+@dataclass(slots=True)
+class Fault:
+    """One injected fault.
+
+    ``path`` is a glob over the path below the store (``/v3/catalog/products*``). The first ``after`` matching requests
+    pass. Then ``count`` requests suffer (None: all, until it is removed), each with ``probability``; the draws come
+    from ``seed`` and the fault's own matching requests only, so a run can be repeated. ``seconds`` is the
+    delay of latency and the waiting time that a 429 tells (0: what is left of the rate window); ``items`` is how much
+    of the collection a short list has.
+    """
+
+    kind: FaultKind
+    path: str = "*"
+    count: int | None = None
+    probability: float = 1.0
+    after: int = 0
+    seed: int = 0
+    seconds: float = 0.0
+    items: int = 0
+    id: int = 0
+    matched: int = 0
+    applied: int = 0
+
+    def strikes(self, path: str) -> bool:
+        """Whether this request suffers the fault; counts it if so."""
+        if not fnmatchcase(path, self.path) or (self.count is not None and self.applied >= self.count):
+            return False
+        self.matched += 1
+        if self.matched <= self.after or self._draw() >= self.probability:
+            return False
+        self.applied += 1
+        return True
+
+    def _draw(self) -> float:
+        digest = blake2b(f"{self.seed}:{self.matched}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") / 2**64
+
+
+class Faults:
+    """The faults of one store."""
+
+    def __init__(self) -> None:
+        self.injected: list[Fault] = []
+        self._numbers = itertools.count(1)
+
+    def inject(self, fault: Fault) -> Fault:
+        """Adds a fault behind those already there and numbers it."""
+        fault.id = next(self._numbers)
+        self.injected.append(fault)
+        return fault
+
+    def remove(self, number: int | None = None) -> None:
+        """Takes one fault away, or all of them."""
+        self.injected = [fault for fault in self.injected if number is not None and fault.id != number]
+
+    def striking(self, path: str) -> tuple[float, Fault | None]:
+        """The delay in seconds that this request suffers, and the first other fault that strikes it."""
+        delay = 0.0
+        for fault in self.injected:
+            if not fault.strikes(path):
+                continue
+            if fault.kind is not FaultKind.LATENCY:
+                return delay, fault
+            delay += fault.seconds
+        return delay, None

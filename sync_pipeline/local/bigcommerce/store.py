@@ -1,0 +1,56 @@
+"""One store as the server knows it: its catalogue, who may ask and how much, what goes wrong, what was counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sync_pipeline.local.bigcommerce.counters import Counters
+from sync_pipeline.local.bigcommerce.faults import Faults
+from sync_pipeline.local.bigcommerce.product_listing import ProductListing
+
+if TYPE_CHECKING:
+    from sync_pipeline.local.bigcommerce.catalog import Catalog
+    from sync_pipeline.local.bigcommerce.rate_limit import RateLimiter
+
+#: The read-only scopes that a synchronisation needs (guide to API accounts).
+READ_SCOPES = frozenset(
+    {
+        "store_v2_products_read_only",
+        "store_v2_content_read_only",
+        "store_v2_information_read_only",
+        "store_channel_settings_read_only",
+        "store_sites_read_only",
+    }
+)
+
+
+class StoreStatus(StrEnum):
+    """A suspended store answers 503, one that uninstalled the app 401."""
+
+    LIVE = "live"
+    SUSPENDED = "suspended"
+    UNINSTALLED = "uninstalled"
+
+
+@dataclass(slots=True)
+class Store:
+    """The state of one store. ``bare_429`` leaves the rate headers out of a 429, as an overloaded platform does."""
+
+    catalog: Catalog
+    limiter: RateLimiter
+    token: str
+    scopes: frozenset[str] = READ_SCOPES
+    status: StoreStatus = StoreStatus.LIVE
+    bare_429: bool = False
+    faults: Faults = field(default_factory=Faults)
+    counters: Counters = field(default_factory=Counters)
+    listing: ProductListing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.listing = ProductListing(self.catalog.products)
+
+    def may(self, scope: str) -> bool:
+        """Whether the token's scopes allow reading what ``scope`` names (its read-only form, or the modifying one)."""
+        return not scope or scope in self.scopes or scope.removesuffix("_read_only") in self.scopes

@@ -1,0 +1,60 @@
+"""Commands of which one at a time may run in a state directory: ``dev``, ``demo``.
+
+The lock is the kernel's, so a killed command leaves nothing behind that keeps the next one out.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sync_pipeline.errors import UsageError
+from sync_pipeline.local.processes import ProcessId, this_process
+from sync_pipeline.local.state import StateDir, read_json, try_lock, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Exclusive:
+    """The right to be the only such command, while the context manager that gave it is open."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.announce("")
+
+    def announce(self, address: str) -> None:
+        """Write down where this command is reached, for the message that a second one gets."""
+        process = this_process()
+        write_json(self._file, {"pid": process.pid, "started": process.started, "address": address})
+
+
+@contextmanager
+def exclusive(state_dir: Path, name: str) -> Iterator[Exclusive]:
+    """Be the only ``name`` of this state directory. Raises UsageError, naming the holder, when one already runs."""
+    state = StateDir.at(state_dir)
+    state.create()
+    lock = try_lock(state.commands / f"{name}.lock")
+    if lock is None:
+        holder = read_json(state.commands / f"{name}.json") or {}
+        where = ", ".join(str(word) for word in (holder.get("address"), f"pid {holder.get('pid', 'unknown')}") if word)
+        raise UsageError(f"{name} already runs in {state.path} ({where}); use it, or stop it with Ctrl-C there")
+    try:
+        yield Exclusive(state.commands / f"{name}.json")
+    finally:
+        os.close(lock)
+
+
+def holders(state: StateDir) -> dict[str, ProcessId]:
+    """The commands that run exclusively now, by name."""
+    found = {}
+    for file in sorted(state.commands.glob("*.json")):
+        holder = read_json(file) or {}
+        lock = try_lock(file.with_suffix(".lock"), shared=True)
+        if lock is not None:
+            os.close(lock)
+        elif "started" in holder:
+            found[file.stem] = ProcessId(holder["pid"], holder["started"])
+    return found

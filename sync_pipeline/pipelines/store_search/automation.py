@@ -1,0 +1,63 @@
+"""Jobs and sensors of `store_search`: one job for each batch type, and the sensor that starts pending batches."""
+
+import dagster as dg
+
+from sync_pipeline.dagster_runs import run_tags
+from sync_pipeline.pipelines.store_search.partitions import stores
+from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
+
+DESCRIPTIONS = {
+    BatchType.ALL: "Stop words, synonyms, a new index, and all three imports side by side.",
+    BatchType.PRODUCT: "Products into a new index.",
+    BatchType.CATEGORY: "Categories and web pages into a new index.",
+    BatchType.BLOG: "Blog posts into a new index.",
+    BatchType.STOP_WORDS: "Stop words, applied by a reindex in the cluster.",
+    BatchType.SYNONYMS: "Synonyms, live.",
+}
+
+jobs = [
+    dg.define_asset_job(
+        batch_type.job,
+        selection=dg.AssetSelection.assets(*(part.value for part in batch_type.parts)),
+        description=DESCRIPTIONS[batch_type],
+        tags={"sync_pipeline/type": batch_type.value},
+    )
+    for batch_type in BatchType
+]
+
+
+@dg.sensor(
+    jobs=jobs,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def pending_batches(
+    context: dg.SensorEvaluationContext, store_search: dg.ResourceParam[StoreSearch]
+) -> dg.SensorResult | dg.SkipReason:
+    """Starts a run for every pending batch whose store is free, and fails the batches of runs that died.
+
+    One query each, no HTTP. The ledger is the queue: nothing is marked here, so a run that never starts loses nothing.
+    """
+    for lost in store_search.ledger.reap():
+        context.log.warning("batch %s of store %s was lost with its run", lost.id, lost.store_hash)
+    due = [batch for batch in store_search.ledger.due() if batch.pipeline == PIPELINE and batch.store_hash]
+    if not due:
+        return dg.SkipReason("no batch is pending")
+    known = set(context.instance.get_dynamic_partitions(stores.name or ""))
+    missing = sorted({batch.store_hash for batch in due if batch.store_hash} - known)
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"{batch.id}:{batch.attempt}",
+                job_name=BatchType(batch.type).job,
+                partition_key=batch.store_hash,
+                tags=run_tags(batch),
+            )
+            for batch in due
+        ],
+        dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
+    )
+
+
+sensors = [pending_batches]

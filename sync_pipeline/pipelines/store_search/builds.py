@@ -1,0 +1,137 @@
+"""A store's indices through one batch: create, find again, publish behind checks, remove what nobody owns.
+
+The aliases move only in `publish`, in one call, after the new index holds what was written into it (invariant 5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreIndices
+from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
+from sync_pipeline.delivery.guard import check_deletes
+from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.pipelines.store_search.index_definition import index_body
+from sync_pipeline.pipelines.store_search.languages import language
+from sync_pipeline.pipelines.store_search.types import Kind, store_alias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sync_pipeline.batches.models import Store
+    from sync_pipeline.batches.parts import BatchPart
+    from sync_pipeline.clock import Clock
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+
+
+class IndexCheckError(SyncPipelineError):
+    """A filled index does not hold what was written into it; the old one stays."""
+
+    kind = "index_check"
+
+
+@dataclass
+class StoreBuild:
+    """One batch's work on one store's indices."""
+
+    cluster: SearchCluster
+    store: Store
+    part: BatchPart
+    own_stop_words: list[str]
+    synonym_rules: list[str]
+    folder: Path
+    clock: Clock
+    _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def indices(self) -> StoreIndices:
+        """The store's physical indices."""
+        return StoreIndices(self.cluster, self.store.hash)
+
+    @cached_property
+    def synonyms_set(self) -> SynonymsSet:
+        """The store's synonyms set."""
+        return SynonymsSet(self.cluster, store_alias(self.store.hash))
+
+    @cached_property
+    def stop_words(self) -> list[str]:
+        """The language's stop words and the store's own."""
+        return sorted({*language(self.store.language).stop_words, *self.own_stop_words})
+
+    async def put_synonyms(self) -> None:
+        """Makes the store's rules the ones that its searches use."""
+        await self.fence()
+        await self.synonyms_set.put(self.synonym_rules)
+
+    async def fence(self) -> None:
+        """Raises FencedError when this batch may write no more."""
+        await asyncio.to_thread(self.part.lane.check)
+
+    async def index_for(self, kind: Kind) -> str:
+        """The name of the index that this attempt fills for a kind; created, empty, if it is not there yet."""
+        async with self._creating:
+            for index in await self.indices.list():
+                if index.kind == kind.word and not index.aliases and self._is_mine(index):
+                    return index.name
+            return await self.create(kind)
+
+    async def create(self, kind: Kind) -> str:
+        """A new, empty index of the kind. A store without its synonyms set gets it first."""
+        await self.fence()
+        if await self.synonyms_set.get() is None:
+            await self.put_synonyms()
+        name = self.indices.new_name(kind.word, self.clock.now())
+        await self.indices.create(
+            name,
+            index_body(
+                kind.word,
+                language_code=self.store.language,
+                stop_words=self.stop_words,
+                synonyms_set=store_alias(self.store.hash),
+                meta={"batch_id": self.part.batch.id, "attempt": self.part.batch.attempt},
+            ),
+        )
+        return name
+
+    async def publish(self, kind: Kind, name: str, *, documents: int) -> dict[str, Any]:
+        """Puts a filled index behind the kind's aliases and removes what it replaces.
+
+        Raises IndexCheckError when it does not hold ``documents`` documents, DeleteGuardError when it holds far fewer
+        than the index that it would replace.
+        """
+        await self.indices.finish_build(name)
+        found = await self.indices.count(name)
+        if found != documents:
+            raise IndexCheckError(f"index {name} holds {found} documents, {documents} were written: it is not used")
+        before = await self.indices.count(kind.alias(self.store.hash))
+        check_deletes(
+            what=f"{kind.word} of store {self.store.hash}",
+            before=before,
+            deletes=before - found,
+            confirmed=self.part.batch.confirm_deletes,
+        )
+        await self.fence()
+        replaced = (await self.indices.swap({kind.word: name}))[kind.word]
+        for old in replaced:
+            await self.indices.delete(old)
+        return {"index": name, "documents": found, "replaced": replaced}
+
+    async def remove_ownerless(self) -> list[str]:
+        """Removes the store's indices that no alias names and this attempt did not make.
+
+        This batch holds the store's bulk lane, so no other live batch can own one.
+        """
+        await self.fence()
+        ownerless = [
+            index.name for index in await self.indices.list() if not index.aliases and not self._is_mine(index)
+        ]
+        for name in ownerless:
+            await self.indices.delete(name)
+        return ownerless
+
+    def _is_mine(self, index: PhysicalIndex) -> bool:
+        batch = self.part.batch
+        return (index.meta.get("batch_id"), index.meta.get("attempt")) == (batch.id, batch.attempt)

@@ -1,0 +1,91 @@
+"""A product's variants and the options that they offer.
+
+What belongs here: the nested parts of a product document. What does not: the rules of price and stock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from sync_pipeline.pipelines.store_search.documents.text import one_line, scalar_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sync_pipeline.connectors.bigcommerce.records import CustomField, OptionValue, Product, Scalar, Variant
+
+#: Variants that a document lists. BigCommerce allows 600; price, stock and options look at all.
+MAX_VARIANTS = 1000
+
+
+class NameValue(Struct, frozen=True, gc=False):
+    """One pair of an open set of names, such as ``Color`` and ``Gold``."""
+
+    name: str
+    value: str
+
+
+class VariantDocument(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """One variant; ``price`` is what a shopper pays for it, its own or inherited."""
+
+    id: int
+    sku: str | None = None
+    price: float | None = None
+    in_stock: bool
+    options: list[NameValue]
+
+
+class Options:
+    """Reads option values into pairs, and remembers the distinct ones in the order of their first appearance."""
+
+    __slots__ = ("_read", "_unique")
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[Scalar, Scalar], NameValue | None] = {}
+        self._unique: dict[NameValue, NameValue] = {}
+
+    def read(self, values: Iterable[OptionValue]) -> list[NameValue]:
+        """The pairs of one variant; those without a name or a value are left out."""
+        pairs = []
+        for value in values:
+            key = (value.option_display_name, value.label)
+            try:
+                pair = self._read[key]
+            except KeyError:
+                pair = self._read[key] = self._pair(*key)
+            if pair is not None:
+                pairs.append(pair)
+        return pairs
+
+    def distinct(self) -> list[NameValue]:
+        """Every pair read so far, once."""
+        return list(self._unique)
+
+    def _pair(self, name: Scalar, value: Scalar) -> NameValue | None:
+        pair = name_value(name, value)
+        return None if pair is None else self._unique.setdefault(pair, pair)
+
+
+def name_value(name: Scalar, value: Scalar) -> NameValue | None:
+    """The pair as text, or None when one of the two is empty."""
+    name_text, value_text = scalar_text(name), scalar_text(value)
+    return NameValue(name_text, value_text) if name_text and value_text else None
+
+
+def custom_field_pairs(fields: Iterable[CustomField]) -> list[NameValue]:
+    """The merchant's own fields in their order; a repeated name stays repeated."""
+    return [pair for pair in (name_value(one.name, one.value) for one in fields) if pair is not None]
+
+
+def own_variants(product: Product) -> list[Variant]:
+    """The product's variants without those that name no or another product (``product_id`` 0 is an orphan)."""
+    return [one for one in product.variants or () if one.product_id is None or one.product_id == product.id]
+
+
+def variant_document(
+    variant: Variant, *, price: float | None, in_stock: bool, options: list[NameValue]
+) -> VariantDocument:
+    """One variant as a document's nested part."""
+    return VariantDocument(id=variant.id, sku=one_line(variant.sku), price=price, in_stock=in_stock, options=options)

@@ -1,0 +1,70 @@
+"""Stop words and synonyms at work: as files, as a synonyms set, and in the indices.
+
+Stop words are settings of an index, so a change copies the index inside the cluster and swaps; synonyms live in a set
+that running searches follow.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from sync_pipeline.connectors.elasticsearch.reindex import reindex
+from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.pipelines.store_search.index_definition import MAPPING_VERSION, stop_words_hash
+from sync_pipeline.pipelines.store_search.types import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sync_pipeline.pipelines.store_search.builds import StoreBuild
+    from sync_pipeline.pipelines.store_search.types import Part
+
+
+class UnwritableFileError(SyncPipelineError):
+    """A generated file cannot be written."""
+
+    kind = "unwritable"
+
+
+async def apply_stop_words(build: StoreBuild, *, rebuilt: Sequence[Part]) -> dict[str, Any]:
+    """Writes `stop_words.txt`, and reindexes in the cluster every live index with another list.
+
+    ``rebuilt`` names the imports that this batch does anyway; their indices are left alone. No call to BigCommerce.
+    """
+    write_lines(build.folder / "stop_words.txt", build.stop_words)
+    wanted = stop_words_hash(build.stop_words)
+    reindexed = {}
+    for index in await build.indices.list():
+        kind = next((kind for kind in KINDS if kind.word == index.kind), None)
+        if kind is None or not index.aliases or kind.part in rebuilt:
+            continue
+        # An index of another mapping is not copied: the next full import builds it anew.
+        if index.meta.get("stop_words") == wanted or index.meta.get("mapping_version") != MAPPING_VERSION:
+            continue
+        name = await build.create(kind)
+        await reindex(build.cluster, source=index.name, destination=name)
+        published = await build.publish(kind, name, documents=await build.indices.count(index.name))
+        reindexed[kind.word] = published["documents"]
+    return {"words": len(build.stop_words), "own": len(build.own_stop_words), "reindexed": reindexed}
+
+
+async def apply_synonyms(build: StoreBuild) -> dict[str, Any]:
+    """Writes `synonyms.txt` and puts the rules into the store's synonyms set."""
+    write_lines(build.folder / "synonyms.txt", build.synonym_rules)
+    await build.put_synonyms()
+    return {"rules": len(build.synonym_rules)}
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """Writes the lines as a file of mode 0600 in one step. Raises UnwritableFileError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        draft.replace(path)
+    except OSError as error:
+        raise UnwritableFileError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,137 @@
+"""A store's records as delivery items. The facts that several imports need are read once and shared.
+
+What belongs here: which listing feeds which kind of index. What does not: HTTP (connectors), fields (documents/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import xxhash
+
+from sync_pipeline.connectors.bigcommerce.listing import MalformedRecord
+from sync_pipeline.operations import Rejected
+from sync_pipeline.pipelines.store_search.documents.blog_posts import blog_post_item
+from sync_pipeline.pipelines.store_search.documents.categories import category_item
+from sync_pipeline.pipelines.store_search.documents.category_paths import build_category_paths
+from sync_pipeline.pipelines.store_search.documents.context import StoreContext
+from sync_pipeline.pipelines.store_search.documents.pages import page_item
+from sync_pipeline.pipelines.store_search.documents.products import product_item
+from sync_pipeline.pipelines.store_search.documents.urls import storefront_url
+from sync_pipeline.pipelines.store_search.types import Part
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+
+    from sync_pipeline.clock import Clock
+    from sync_pipeline.connectors.bigcommerce.catalog import Catalog
+    from sync_pipeline.connectors.bigcommerce.listing import RecordPage
+    from sync_pipeline.connectors.bigcommerce.records import Category
+    from sync_pipeline.operations import Item
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _CatalogFacts:
+    context: StoreContext
+    category_pages: list[RecordPage[Category]]
+
+
+class StoreSource:
+    """One store, read for one batch.
+
+    ``announced`` holds, by part, how many records the listings said they have (for progress).
+    """
+
+    def __init__(self, catalog: Catalog, *, batch_id: int, clock: Clock) -> None:
+        self._catalog = catalog
+        self._batch_id = batch_id
+        self._clock = clock
+        self._address = _Once(self._read_address)
+        self._facts = _Once(self._read_facts)
+        self.announced: dict[Part, int] = {}
+
+    def items(self, part: Part) -> AsyncGenerator[Sequence[Item]]:
+        """All items of an import, page by page. Raises what the listings raise, also when one is incomplete."""
+        readers = {Part.PRODUCTS: self._products, Part.CATEGORIES: self._categories, Part.BLOG_POSTS: self._blog_posts}
+        return readers[part]()
+
+    async def _products(self) -> AsyncGenerator[Sequence[Item]]:
+        context = (await self._facts.get()).context
+        async with aclosing(self._catalog.products()) as pages:
+            async for page in pages:
+                self.announced[Part.PRODUCTS] = page.total or 0
+                yield self._rendered(page, "product", product_item, context)
+
+    async def _categories(self) -> AsyncGenerator[Sequence[Item]]:
+        facts = await self._facts.get()
+        self.announced[Part.CATEGORIES] = sum(len(page.records) for page in facts.category_pages)
+        for page in facts.category_pages:
+            yield self._rendered(page, "category", category_item, facts.context)
+        async with aclosing(self._catalog.pages()) as pages:
+            async for page in pages:
+                self.announced[Part.CATEGORIES] += len(page.records)
+                yield self._rendered(page, "page", page_item, facts.context)
+
+    async def _blog_posts(self) -> AsyncGenerator[Sequence[Item]]:
+        context = await self._address.get()
+        async with aclosing(self._catalog.blog_posts()) as pages:
+            async for page in pages:
+                self.announced[Part.BLOG_POSTS] = page.total or 0
+                yield self._rendered(page, "post", blog_post_item, context)
+
+    def _rendered(
+        self, page: RecordPage[Any], word: str, render: Callable[..., Item], context: StoreContext
+    ) -> Sequence[Item]:
+        now = self._clock.now()
+        items = []
+        for record in page.records:
+            if isinstance(record, MalformedRecord):
+                key = f"{word}-{record.id or 'without-id-' + xxhash.xxh3_64_hexdigest(record.raw)}"
+                items.append(Rejected(key, "malformed", record.message, record.raw, page.version))
+            else:
+                items.append(
+                    render(record, context=context, version=page.version, batch_id=self._batch_id, synced_at=now)
+                )
+        return items
+
+    async def _read_address(self) -> StoreContext:
+        store = await self._catalog.store()
+        sites = [site async for page in self._catalog.sites() for site in page.records]
+        of_default_channel = [
+            site
+            for site in sites
+            if not isinstance(site, MalformedRecord) and site.channel_id == (store.default_channel_id or 1)
+        ]
+        base_url = storefront_url(store, of_default_channel[0] if of_default_channel else None)
+        return StoreContext(base_url=base_url, now=self._clock.now(), currency=store.currency)
+
+    async def _read_facts(self) -> _CatalogFacts:
+        context = await self._address.get()
+        brands = [brand async for page in self._catalog.brands() for brand in page.records]
+        category_pages = [page async for page in self._catalog.categories()]
+        categories = [record for page in category_pages for record in page.records]
+        context = replace(
+            context,
+            brands={brand.id: brand.name for brand in brands if not isinstance(brand, MalformedRecord) and brand.name},
+            categories=build_category_paths(record for record in categories if not isinstance(record, MalformedRecord)),
+        )
+        return _CatalogFacts(context, category_pages)
+
+
+class _Once(Generic[T]):
+    """A value that the first asker reads and all others wait for; an error is the same for all."""
+
+    def __init__(self, read: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._read = read
+        self._task: asyncio.Task[T] | None = None
+
+    async def get(self) -> T:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._read())
+        # An import that is cancelled does not take the others' reading with it.
+        return await asyncio.shield(self._task)

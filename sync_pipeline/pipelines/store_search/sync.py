@@ -1,0 +1,208 @@
+"""The steps of `store_search`, plain Python: what each part of a batch does, for Dagster, the command line and tests.
+
+What belongs here: the steps and what they work with. What does not: how an index is built and published (builds.py),
+how words become settings (search_words.py), how records are read (source.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sync_pipeline.batches.database import make_engine
+from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.secrets import development_keys, parse_keys
+from sync_pipeline.batches.stores import Stores
+from sync_pipeline.clock import Clock, SystemClock
+from sync_pipeline.connectors.bigcommerce.budget import RequestBudget
+from sync_pipeline.connectors.bigcommerce.catalog import Catalog
+from sync_pipeline.connectors.bigcommerce.client import BigCommerceClient
+from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
+from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search import search_words
+from sync_pipeline.pipelines.store_search.builds import StoreBuild
+from sync_pipeline.pipelines.store_search.imports import ImportResult, run_import
+from sync_pipeline.pipelines.store_search.search_request import search_body
+from sync_pipeline.pipelines.store_search.source import StoreSource
+from sync_pipeline.pipelines.store_search.types import IMPORTS, Kind, Part, kind_of, store_alias
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from sync_pipeline.batches.models import Store
+    from sync_pipeline.batches.parts import BatchPart
+    from sync_pipeline.settings import Settings
+
+
+class NotIndexedError(UsageError):
+    """The store has no published index yet."""
+
+    kind = "not_indexed"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What stands behind a kind's alias and the store's, and how many documents of the kind a search sees."""
+
+    behind_kind: Sequence[str]
+    behind_store: Sequence[str]
+    documents: int
+
+
+@dataclass(frozen=True)
+class StoreSearch:
+    """The pipeline on one ledger and one search cluster."""
+
+    settings: Settings
+    ledger: Ledger
+    stores: Stores
+    clock: Clock = field(default_factory=SystemClock)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> StoreSearch:
+        """The pipeline as complete settings describe it. Connects to nothing yet."""
+        if settings.database_url is None or settings.elasticsearch_url is None:
+            raise UsageError("DATABASE_URL and ELASTICSEARCH_URL are needed: `sync-pipeline env` prints them")
+        keys = settings.sync_pipeline_secret_keys
+        keyring = development_keys(settings.state_dir) if keys is None else parse_keys(keys.get_secret_value())
+        ledger = Ledger(make_engine(settings.database_url, pool_size=settings.db_pool_size))
+        return cls(settings, ledger, Stores(ledger, keyring))
+
+    async def stop_words(self, part: BatchPart) -> dict[str, Any]:
+        """Writes the stop words and applies them to the indices that this batch does not build anew."""
+        store = self.stores.get(_hash(part))
+        async with self.cluster() as cluster:
+            build = self._build(cluster, store, part)
+            figures = await search_words.apply_stop_words(build, rebuilt=self._rebuilt(part))
+        part.record(Part.STOP_WORDS, figures)
+        return figures
+
+    async def synonyms(self, part: BatchPart) -> dict[str, Any]:
+        """Puts the store's synonym rules to work."""
+        store = self.stores.get(_hash(part))
+        async with self.cluster() as cluster:
+            figures = await search_words.apply_synonyms(self._build(cluster, store, part))
+        part.record(Part.SYNONYMS, figures)
+        return figures
+
+    async def search_index(self, part: BatchPart) -> dict[str, Any]:
+        """Removes ownerless indices and creates those that the imports of this batch will fill."""
+        store = self.stores.get(_hash(part))
+        async with self.cluster() as cluster:
+            build = self._build(cluster, store, part)
+            removed = await build.remove_ownerless()
+            created = [await build.index_for(kind_of(planned)) for planned in self._rebuilt(part)]
+        figures = {"created": created, "removed": removed}
+        part.record(Part.SEARCH_INDEX, figures)
+        return figures
+
+    async def imports(
+        self, part: BatchPart, selected: Sequence[Part]
+    ) -> AsyncIterator[tuple[Part, ImportResult | Exception]]:
+        """Runs the imports side by side; yields each as it ends, with its result or what stopped it."""
+        store = self.stores.get(_hash(part))
+        async with AsyncExitStack() as stack:
+            cluster = await stack.enter_async_context(self.cluster())
+            catalog = await stack.enter_async_context(self.catalog(store))
+            build = self._build(cluster, store, part)
+            source = StoreSource(catalog, batch_id=part.batch.id, clock=self.clock)
+
+            async def work(one: Part) -> tuple[Part, ImportResult | Exception]:
+                try:
+                    return one, await run_import(build, source, kind_of(one))
+                except Exception as error:  # noqa: BLE001 - handed on, so that the other imports go on (invariant 6)
+                    return one, error
+
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work(one)) for one in selected]
+                for ended in asyncio.as_completed(tasks):
+                    yield await ended
+
+    def newest_figures(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
+        """The figures of an import: this run's, or those of the store's newest batch that finished it."""
+        own = self.ledger.of_run(run_id)
+        for batch in [own, *self.ledger.list(store_hash=store_hash)]:
+            if batch is not None and part in batch.counts:
+                return batch.counts[part]
+        return None
+
+    async def served(self, store_hash: str, kind: Kind) -> Served:
+        """What searches of a kind see now."""
+        async with self.cluster() as cluster:
+            indices = StoreIndices(cluster, store_hash)
+            return Served(
+                behind_kind=await indices.current(kind.word),
+                behind_store=await indices.behind_store(),
+                documents=await indices.count(kind.alias(store_hash)),
+            )
+
+    def cluster(self) -> SearchCluster:
+        """A connection to the search cluster, to be used as an async context manager."""
+        key = self.settings.elasticsearch_api_key
+        return SearchCluster(
+            url=str(self.settings.elasticsearch_url), api_key=None if key is None else key.get_secret_value()
+        )
+
+    def catalog(self, store: Store) -> AbstractAsyncContextManager[Catalog]:
+        """The store's records at BigCommerce; all requests share one budget."""
+        return self.catalog_with(store.hash, self.stores.secret(store) or "")
+
+    @asynccontextmanager
+    async def catalog_with(self, store_hash: str, token: str) -> AsyncIterator[Catalog]:
+        """Likewise, for a store that is not saved yet."""
+        async with BigCommerceClient(
+            store_hash=store_hash,
+            token=token,
+            base_url=str(self.settings.bigcommerce_api_url),
+            budget=RequestBudget(store_hash=store_hash, clock=self.clock),
+            clock=self.clock,
+        ) as client:
+            yield Catalog(client, next_version=lambda: asyncio.to_thread(self.ledger.next_version))
+
+    async def search(self, store_hash: str, query: str, *, size: int = 10) -> list[dict[str, Any]]:
+        """The hits of a shopper's query over all of a store's documents, best first, as Elasticsearch gives them.
+
+        Raises NotIndexedError when nothing of the store was ever published.
+        """
+        async with self.cluster() as cluster:
+            if not await StoreIndices(cluster, store_hash).behind_store():
+                raise NotIndexedError(
+                    f"store {store_hash} has no index yet: `sync-pipeline sync run --store {store_hash} --type all`"
+                )
+            with cluster.errors(f"searching store {store_hash}"):
+                answer = await cluster.reads.search(index=store_alias(store_hash), body=search_body(query, size=size))
+        return answer["hits"]["hits"]
+
+    async def delete_indices(self, store_hash: str) -> list[str]:
+        """Deletes every index of a store and its synonyms set; searches find nothing of it any more."""
+        async with self.cluster() as cluster:
+            indices = StoreIndices(cluster, store_hash)
+            names = [index.name for index in await indices.list()]
+            for name in names:
+                await indices.delete(name)
+            await SynonymsSet(cluster, store_alias(store_hash)).delete()
+        return names
+
+    def _build(self, cluster: SearchCluster, store: Store, part: BatchPart) -> StoreBuild:
+        return StoreBuild(
+            cluster=cluster,
+            store=store,
+            part=part,
+            own_stop_words=self.stores.stop_words(store.hash),
+            synonym_rules=self.stores.synonym_rules(store.hash),
+            folder=self.settings.state_dir / "search" / store.hash,
+            clock=self.clock,
+        )
+
+    @staticmethod
+    def _rebuilt(part: BatchPart) -> list[Part]:
+        """The imports that this batch plans: their indices are built anew."""
+        return [planned for planned in IMPORTS if planned in (part.batch.planned or ())]
+
+
+def _hash(part: BatchPart) -> str:
+    return part.batch.store_hash or ""
