@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from sync_pipeline.batches.ledger import Trigger
 from sync_pipeline.batches.parts import Run, batch_part
+from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.errors import SyncPipelineError, one_line
 
 if TYPE_CHECKING:

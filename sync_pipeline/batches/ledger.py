@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy import Engine, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.models import RECORD_VERSION, BatchAttempt, ScopeLock, SyncBatch
+from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.states import Event, Status, next_status, status_before
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.errors import SyncPipelineError, UsageError
@@ -25,27 +24,7 @@ from sync_pipeline.errors import SyncPipelineError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: A processing batch that was silent for so long is held for dead. Its heartbeat is every 5 s.
-STALE_AFTER = timedelta(seconds=60)
-#: A batch reserved for a run that never claimed it is given up after this.
-RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
-
-
-class Trigger(StrEnum):
-    """Who asked. Only `schedule` moves a schedule's next run."""
-
-    MANUAL = "manual"
-    API = "api"
-    SCHEDULE = "schedule"
-    WEBHOOK = "webhook"
-
-
-class Mode(StrEnum):
-    """How much of the scope a batch covers."""
-
-    FULL = "full"
-    INCREMENTAL = "incremental"
-    SELECTIVE = "selective"
+    from sync_pipeline.batches.requests import BatchRequest
 
 
 class BatchNotFoundError(UsageError):
@@ -64,23 +43,6 @@ class BatchLostError(SyncPipelineError):
     """The batch is no longer this attempt's: it was closed or retried meanwhile."""
 
     kind = "batch_lost"
-
-
-@dataclass(frozen=True)
-class BatchRequest:
-    """What is asked for. ``scope`` names what is synchronised (`store:abc`), ``type`` what of it."""
-
-    pipeline: str
-    scope: str
-    type: str
-    store_hash: str | None = None
-    mode: Mode = Mode.FULL
-    trigger: Trigger = Trigger.MANUAL
-    ids: Sequence[str] | None = None
-    delay: timedelta = timedelta()
-    confirm_deletes: bool = False
-    #: The run that will claim it; the queue leaves a reserved batch alone.
-    reserved_for: str | None = None
 
 
 @dataclass(frozen=True)
@@ -227,47 +189,6 @@ class Ledger:
             "error": None,
         }
         return self._change(batch, values, before=status_before(Event.RETRY))
-
-    def due(self, *, limit: int = 20) -> Sequence[SyncBatch]:
-        """Pending batches that may start now: the oldest of each scope whose bulk lane is free."""
-        now = self.clock.now()
-        busy = select(ScopeLock.scope).where(ScopeLock.holder.is_not(None), ScopeLock.expires_at > now)
-        oldest = (
-            select(func.min(SyncBatch.id))
-            .where(
-                SyncBatch.status == Status.PENDING.value,
-                SyncBatch.dagster_run_id.is_(None),
-                or_(SyncBatch.not_before.is_(None), SyncBatch.not_before <= now),
-                SyncBatch.scope.not_in(busy),
-            )
-            .group_by(SyncBatch.scope)
-        )
-        with self.session() as session:
-            return session.scalars(
-                select(SyncBatch).where(SyncBatch.id.in_(oldest)).order_by(SyncBatch.id).limit(limit)
-            ).all()
-
-    def reap(self) -> Sequence[SyncBatch]:
-        """Fails batches whose run is silent for 60 s, or never claimed its reserved batch; returns them."""
-        now = self.clock.now()
-        silent = (SyncBatch.status == Status.PROCESSING.value) & (SyncBatch.heartbeat_at < now - STALE_AFTER)
-        abandoned = (
-            (SyncBatch.status == Status.PENDING.value)
-            & SyncBatch.dagster_run_id.is_not(None)
-            & (SyncBatch.requested_at < now - RESERVATION_EXPIRES_AFTER)
-        )
-        with self.session() as session:
-            found = session.scalars(select(SyncBatch).where(or_(silent, abandoned))).all()
-        reaped = []
-        for batch in found:
-            message = "its run gave no sign of life for 60 s" if batch.heartbeat_at else "its run never started"
-            try:
-                reaped.append(
-                    self.fail(batch, kind="lost", message=f"{message}: `sync-pipeline batches retry {batch.id}`")
-                )
-            except BatchLostError:
-                continue  # it ended, or another reaper was first
-        return reaped
 
     def _end(self, batch: SyncBatch, event: Event, error: dict[str, Any] | None) -> SyncBatch:
         after = next_status(Status(batch.status), event)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
@@ -52,7 +53,7 @@ def show(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json =
 def retry(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
     """Makes a failed batch pending again: the same batch, its next attempt."""
     with environment("batches retry") as here:
-        here.ledger.reap()
+        reap(here.ledger)
         batch = here.ledger.retry(batch_id)
     emit_fields(batch_fields(batch), as_json=True) if as_json else say(
         f"batch {batch.id} is pending again, attempt {batch.attempt}"

@@ -32,7 +32,7 @@ Language = Annotated[str | None, typer.Option(help="Language of the shop's texts
 
 
 @app.command()
-def add(  # noqa: PLR0917
+def add(
     store_hash: Hash,
     name: Annotated[str | None, typer.Option(help="A name for people; the store's own by default.")] = None,
     token_stdin: TokenStdin = False,

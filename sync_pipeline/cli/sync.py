@@ -12,6 +12,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.batches import batch_fields, batch_seconds, totals
 from sync_pipeline.cli.environment import environment
@@ -73,7 +74,7 @@ def run_here(here: Environment, store: str, kind: BatchType, *, mode: str = "ful
     from sync_pipeline.definitions import build_defs  # noqa: PLC0415
 
     here.become_dagster()
-    here.ledger.reap()
+    reap(here.ledger)
     run_id = str(uuid.uuid4())
     batch = here.ledger.request(store_request(store, kind, mode=mode, reserved_for=run_id))
     with _progress(here.ledger, batch):

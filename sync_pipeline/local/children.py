@@ -7,6 +7,7 @@ a killed one ends what is written there before it starts anything.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sync_pipeline.local.services import Service
 
 _LOG_LIMIT, _TAIL = 5_000_000, 16_384
+_ERROR = re.compile(r"(?:FATAL|PANIC|ERROR|[Ee]rror|Exception):")
 
 
 def spawn(
@@ -100,15 +102,20 @@ def begin_log(log: Path) -> int:
     return 0
 
 
-def last_line(log: Path, *, since: int = 0) -> str:
-    """The last line that says something in the log from that position on, or an empty one."""
+def last_words(log: Path, *, since: int = 0) -> str:
+    """The line of the log that tells best why its program ended: the last one with an error, or else the last one.
+
+    Looks only from the position ``since`` on. (PostgreSQL follows its error with hints, initdb with its cleaning up.)
+    """
     try:
         with log.open("rb") as file:
             file.seek(max(since, log.stat().st_size - _TAIL))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = [line.strip() for line in reversed(lines) if line.strip()]
+    errors = (line for line in said if _ERROR.search(line))
+    return next(errors, said[0] if said else "")
 
 
 def signal_name(number: int) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline.local import embedded, ports
-from sync_pipeline.local.children import begin_log, last_line, open_log
+from sync_pipeline.local.children import begin_log, last_words, open_log
 from sync_pipeline.local.leases import Lease
 from sync_pipeline.local.state import StateDir, try_lock
 from sync_pipeline.local.status import ServiceStatus, Status, read_status
@@ -210,7 +210,7 @@ class Engines:
 
     def _no_supervisor(self) -> None:
         log = self._state.log("supervisor")
-        raise ServiceUnavailableError(f"the engines' supervisor does not stay up: {last_line(log)} (log: {log})")
+        raise ServiceUnavailableError(f"the engines' supervisor does not stay up: {last_words(log)} (log: {log})")
 
 
 def _is_ready(status: Status | None, name: str) -> bool:

@@ -44,12 +44,18 @@ def create_cluster(binaries: Path, folder: Path, user: str, databases: list[str]
     building.rename(data)
 
 
-def end_backends(cluster: str) -> None:
-    """End what a killed postmaster left: a backend that computes outlives it, and the next one would refuse to start.
+def clear_remains(data: Path, cluster: str) -> None:
+    """Remove what a killed server left and what would keep the next one from starting; nothing of a living server.
 
-    The caller knows that no postmaster of this ``cluster_name`` runs.
+    A backend that computes outlives its postmaster. The number in postmaster.pid may be that of a zombie which no init
+    fetches, or, after a restart of the machine or container, of any other program.
     """
     end_all([Ending(process, signal.SIGKILL) for process in titled(f"postgres: {cluster}: ")])
+    file = data / "postmaster.pid"
+    if file.exists():
+        number = file.read_text().split("\n")[0].strip()
+        if number not in {str(process.pid) for process in titled(f"-D {data}")}:
+            file.unlink()
 
 
 def _run(argv: list[Path | str], *, given: str = "") -> None:
@@ -65,8 +71,8 @@ def _run(argv: list[Path | str], *, given: str = "") -> None:
 def main() -> None:
     """BINARIES FOLDER CLUSTER_NAME USER DATABASE…; status 1, the reason last on stderr, when there can be none."""
     binaries, folder, cluster, user, *databases = sys.argv[1:]
-    end_backends(cluster)
     try:
+        clear_remains(Path(folder) / "data", cluster)
         create_cluster(Path(binaries), Path(folder), user, databases)
     except subprocess.SubprocessError:
         sys.exit(1)  # the program has said why

@@ -55,15 +55,15 @@ def start_time(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
-def titled(begin: str) -> list[ProcessId]:
-    """The running processes whose title, as ``ps`` shows it, begins with these words."""
+def titled(words: str) -> list[ProcessId]:
+    """The running processes whose title, as ``ps`` shows it, contains these words; never the calling one."""
     if _PROC.exists():
         pids = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
         titles = {pid: _command_line(pid) for pid in pids}
     else:
         lines = (line.split(maxsplit=1) for line in _ps("-axo", "pid=,args=").splitlines())
         titles = {int(line[0]): line[-1] for line in lines}
-    found = [(pid, start_time(pid)) for pid, title in titles.items() if title.startswith(begin)]
+    found = [(pid, start_time(pid)) for pid, title in titles.items() if words in title and pid != os.getpid()]
     return [ProcessId(pid, started) for pid, started in found if started]
 
 

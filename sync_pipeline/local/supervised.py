@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.local import ports
-from sync_pipeline.local.children import begin_log, forget, last_line, signal_name, spawn
+from sync_pipeline.local.children import begin_log, forget, last_words, signal_name, spawn
 from sync_pipeline.local.processes import ProcessId, signal_group, start_time
 from sync_pipeline.local.readiness import is_ready
 
@@ -201,5 +201,5 @@ class Supervised:
         self._process = self._identity = None
 
     def _said(self) -> str:
-        """The last line that this attempt left in the log."""
-        return last_line(self._state.log(self.service.name), since=self._offset)
+        """Why this attempt ended, in the words of its log."""
+        return last_words(self._state.log(self.service.name), since=self._offset)

@@ -13,14 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, 
 
 from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import LaneName, acquire
-from sync_pipeline.batches.ledger import (
-    BatchLostError,
-    BatchNotFoundError,
-    BatchNotPendingError,
-    BatchRequest,
-    Ledger,
-    lane_holder,
-)
+from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger, lane_holder
+from sync_pipeline.batches.queue import due, reap
+from sync_pipeline.batches.requests import BatchRequest
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline_tests.clocks import ManualClock
 
@@ -74,7 +69,7 @@ def test_a_batch_that_is_not_pending_is_refused_saying_what_it_is(ledger: Ledger
 
 def test_a_reserved_batch_is_left_to_its_run(ledger: Ledger):
     batch = ledger.request(replace(REQUEST, reserved_for="mine"))
-    assert ledger.due() == []
+    assert due(ledger, "store_search") == []
     with pytest.raises(BatchNotPendingError, match="reserved for another run"):
         ledger.claim(batch.id, run_id="other", planned=[])
     assert ledger.claim(batch.id, run_id="mine", planned=[]).status == "processing"
@@ -143,12 +138,12 @@ def test_due_is_the_oldest_pending_batch_of_every_scope_whose_lane_is_free(ledge
     ledger.request(REQUEST)
     other = ledger.request(replace(REQUEST, scope="store:other"))
     late = ledger.request(replace(REQUEST, scope="store:late", delay=timedelta(seconds=30)))
-    assert [batch.id for batch in ledger.due()] == [first.id, other.id]
+    assert [batch.id for batch in due(ledger, "store_search")] == [first.id, other.id]
     lane = acquire(ledger, "store:abc", LaneName.BULK, "somebody")
-    assert [batch.id for batch in ledger.due()] == [other.id]
+    assert [batch.id for batch in due(ledger, "store_search")] == [other.id]
     lane.release()
     clock.advance(31)
-    assert [batch.id for batch in ledger.due()] == [first.id, other.id, late.id]
+    assert [batch.id for batch in due(ledger, "store_search")] == [first.id, other.id, late.id]
 
 
 @pytest.mark.invariant(1)
@@ -158,14 +153,14 @@ def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger, c
     never_started = ledger.request(replace(REQUEST, scope="store:other", reserved_for="gone"))
     clock.advance(59)
     alive = ledger.claim(ledger.request(replace(REQUEST, scope="store:third")).id, run_id="alive", planned=[])
-    assert ledger.reap() == []
+    assert reap(ledger) == []
     clock.advance(2)
-    assert [batch.id for batch in ledger.reap()] == [dead.id]
+    assert [batch.id for batch in reap(ledger)] == [dead.id]
     assert ledger.get(dead.id).error["kind"] == "lost"  # pyright: ignore[reportOptionalSubscript]
     assert acquire(ledger, dead.scope, LaneName.BULK, "next").token == 2
     clock.advance(300)
     ledger.heartbeat(alive)
-    assert [batch.id for batch in ledger.reap()] == [never_started.id]
+    assert [batch.id for batch in reap(ledger)] == [never_started.id]
 
 
 @pytest.mark.invariant(2)

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError, LaneName, acquire
-from sync_pipeline.batches.ledger import BatchNotFoundError, BatchNotPendingError, BatchRequest, Ledger
+from sync_pipeline.batches.ledger import BatchNotFoundError, BatchNotPendingError, Ledger
 from sync_pipeline.batches.parts import Run, batch_part
+from sync_pipeline.batches.queue import reap
+from sync_pipeline.batches.requests import BatchRequest
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.clocks import ManualClock
 
@@ -98,7 +100,7 @@ def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger,
     assert sum(clock.slept) <= 61
     assert ledger.get(part.batch.id).status == "completed"
     clock.advance(1)
-    assert [batch.id for batch in ledger.reap()] == [killed.id]
+    assert [batch.id for batch in reap(ledger)] == [killed.id]
 
 
 @pytest.mark.invariant(8)

@@ -52,17 +52,17 @@ _INDEX_ERRORS = {
 }
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, gc=False):
     type: str | None = None
     reason: str | None = None
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, gc=False):
     status: int
     error: _Error | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     errors: bool
     items: list[dict[str, _Item]] = []
 

@@ -50,8 +50,8 @@ class SearchCluster:
     """One Elasticsearch cluster. Use it as an async context manager, or call ``close()``.
 
     ``url`` may carry a user name and password; ``api_key`` is the base64 form that Elasticsearch hands out.
-    ``request_timeout`` is in seconds. The client never retries a call on its own: it cannot know whether a write was
-    applied, and whoever calls has a back-off that honours the server's own waiting time.
+    ``request_timeout`` is in seconds. ``client`` never retries on its own: it cannot know whether a write was applied,
+    and whoever calls has a back-off that honours the server's own waiting time.
     """
 
     def __init__(self, *, url: str, api_key: str | None = None, request_timeout: float = REQUEST_TIMEOUT) -> None:
@@ -69,6 +69,14 @@ class SearchCluster:
             retry_on_timeout=False,
             serializer=OrjsonSerializer(),
         )
+        #: The same client for calls that change nothing: tried up to four times with back-off.
+        self.reads: AsyncElasticsearch = self.client.options(
+            max_retries=3,
+            retry_on_status=(429, 502, 503, 504),
+            retry_on_timeout=True,
+            retry_backoff_base=0.2,
+            retry_backoff_cap=5.0,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,17 +87,6 @@ class SearchCluster:
     async def close(self) -> None:
         """Closes the connections. A second call does nothing."""
         await self.client.close()
-
-    @property
-    def reads(self) -> AsyncElasticsearch:
-        """The client for calls that change nothing: tried up to four times with back-off."""
-        return self.client.options(
-            max_retries=3,
-            retry_on_status=(429, 502, 503, 504),
-            retry_on_timeout=True,
-            retry_backoff_base=0.2,
-            retry_backoff_cap=5.0,
-        )
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:

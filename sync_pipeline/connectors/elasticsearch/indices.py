@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 
@@ -173,7 +174,12 @@ async def was_made(cluster: SearchCluster, name: str) -> bool:
 
     Raises the client's own exceptions: callers differ in what a failure means.
     """
-    answer = await cluster.client.options(ignore_status=404).indices.get_mapping(
-        index=name, filter_path="*.mappings._meta.index"
-    )
-    return answer.meta.status == 200 and name in answer.body
+    from elasticsearch import NotFoundError  # noqa: PLC0415 - 0.3 CPU-s
+
+    path = f"/{quote(name, safe='')}/_mapping?filter_path=*.mappings._meta.index"
+    try:
+        # Not through options(), which builds dozens of objects: this runs once for every bulk request.
+        answer = await cluster.client.perform_request("GET", path, headers={"accept": "application/json"})
+    except NotFoundError:
+        return False
+    return name in answer.body

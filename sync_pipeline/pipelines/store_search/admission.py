@@ -24,7 +24,7 @@ class StoreRefusedError(UsageError):
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """What a store says of itself. ``language`` is the code whose rules search will use; ``counts`` are by collection."""
+    """What a store says of itself. ``language`` is the code whose rules search will use; ``counts`` by collection."""
 
     name: str
     language: str
@@ -36,7 +36,7 @@ class StoreFacts:
 
 
 async def inspect_store(catalog: Catalog, store_hash: str, *, language_code: str | None) -> StoreFacts:
-    """Asks the store. Raises StoreRefusedError naming missing scopes, and what the connector raises (wrong token, …)."""
+    """Asks the store. Raises StoreRefusedError naming missing scopes, and what the connector raises."""
     scopes = await catalog.probe_scopes()
     missing = sorted(scope.value for scope, granted in scopes.items() if not granted)
     if missing:

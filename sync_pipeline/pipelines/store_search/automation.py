@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.dagster_runs import run_tags
 from sync_pipeline.pipelines.store_search.partitions import stores
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
@@ -39,13 +40,13 @@ def pending_batches(
 
     One query each, no HTTP. The ledger is the queue: nothing is marked here, so a run that never starts loses nothing.
     """
-    for lost in store_search.ledger.reap():
+    for lost in reap(store_search.ledger):
         context.log.warning("batch %s of store %s was lost with its run", lost.id, lost.store_hash)
-    due = [batch for batch in store_search.ledger.due() if batch.pipeline == PIPELINE and batch.store_hash]
-    if not due:
+    startable = [batch for batch in due(store_search.ledger, PIPELINE) if batch.store_hash]
+    if not startable:
         return dg.SkipReason("no batch is pending")
     known = set(context.instance.get_dynamic_partitions(stores.name or ""))
-    missing = sorted({batch.store_hash for batch in due if batch.store_hash} - known)
+    missing = sorted({batch.store_hash for batch in startable if batch.store_hash} - known)
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -54,7 +55,7 @@ def pending_batches(
                 partition_key=batch.store_hash,
                 tags=run_tags(batch),
             )
-            for batch in due
+            for batch in startable
         ],
         dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
     )

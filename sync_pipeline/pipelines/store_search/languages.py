@@ -4,7 +4,8 @@ What belongs here: the mapping from BigCommerce's language code to a stemmer, el
 What does not: analyzers (index_definition.py) and the words themselves (stop_word_lists.py).
 
 A stemmer is listed only if Elasticsearch has it built in (reference: "Stemmer token filter"), under a name that every
-engine the project runs on knows. For English that is Porter 2, which also takes "men's" for "men".
+engine the project runs on knows, and if it works on words without accents, which rules Turkish out (vowel harmony). For
+English it is Porter 2, which also takes "men's" for "men".
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ _STEMMERS = {
     "fi": "finnish",
     "ro": "romanian",
     "hu": "hungarian",
-    "tr": "turkish",
     "ru": "russian",
 }
 _ELISIONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sync_pipeline.batches.ledger import BatchRequest, Mode, Trigger
+from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
 from sync_pipeline.batches.stores import check_hash, store_scope
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType

@@ -44,8 +44,6 @@ STOP_WORDS: dict[str, str] = {
     "una unei unor unui va voi",
     "hu": "a abban ahhoz ahogy akkor amely ami az azt be de egy egyik el ez ezek ezt és fel hanem hogy is itt ki le "
     "lesz ma meg mert mi mint nagyon ő ők ott pedig s sem te ti úgy vagy van volt",
-    "tr": "ama ancak bana bazı ben biz bu da daha de diye en gibi hem hep her için ile ise ki kim mi mu mü mı ne "
-    "nasıl o olan olarak onlar onun sana sen siz şu ve veya ya",
     "ru": "а бы был была были было в вам вас во вот все всё вы где да для до его ее её если есть же за и из или им "
     "их к как ко когда кто ли мне мы на над нас нашего него нее но о об он она они оно от по под при с со так "
     "то того тоже у уже что чтобы это этот эта эти я",

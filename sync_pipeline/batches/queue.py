@@ -1,0 +1,72 @@
+"""The ledger as a queue: which batches may start, and which were lost with their runs.
+
+Read by the sensors and before every command that runs a batch; one query each.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select
+
+from sync_pipeline.batches.lanes import LaneName
+from sync_pipeline.batches.ledger import BatchLostError
+from sync_pipeline.batches.models import ScopeLock, SyncBatch
+from sync_pipeline.batches.states import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync_pipeline.batches.ledger import Ledger
+
+#: A processing batch that was silent for so long is held for dead. Its heartbeat is every 5 s.
+STALE_AFTER = timedelta(seconds=60)
+#: A batch reserved for a run that never claimed it is given up after this.
+RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
+
+
+def due(ledger: Ledger, pipeline: str, *, limit: int = 20) -> Sequence[SyncBatch]:
+    """A pipeline's pending batches that may start now: the oldest of each scope whose bulk lane is free."""
+    now = ledger.clock.now()
+    busy = select(ScopeLock.scope).where(
+        ScopeLock.lane == LaneName.BULK.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > now
+    )
+    oldest = (
+        select(func.min(SyncBatch.id))
+        .where(
+            SyncBatch.pipeline == pipeline,
+            SyncBatch.status == Status.PENDING.value,
+            SyncBatch.dagster_run_id.is_(None),
+            or_(SyncBatch.not_before.is_(None), SyncBatch.not_before <= now),
+            SyncBatch.scope.not_in(busy),
+        )
+        .group_by(SyncBatch.scope)
+    )
+    with ledger.session() as session:
+        return session.scalars(
+            select(SyncBatch).where(SyncBatch.id.in_(oldest)).order_by(SyncBatch.id).limit(limit)
+        ).all()
+
+
+def reap(ledger: Ledger) -> Sequence[SyncBatch]:
+    """Fails batches whose run is silent for 60 s, or never claimed its reserved batch; returns them."""
+    now = ledger.clock.now()
+    silent = (SyncBatch.status == Status.PROCESSING.value) & (SyncBatch.heartbeat_at < now - STALE_AFTER)
+    abandoned = (
+        (SyncBatch.status == Status.PENDING.value)
+        & SyncBatch.dagster_run_id.is_not(None)
+        & (SyncBatch.requested_at < now - RESERVATION_EXPIRES_AFTER)
+    )
+    with ledger.session() as session:
+        found = session.scalars(select(SyncBatch).where(or_(silent, abandoned))).all()
+    reaped = []
+    for batch in found:
+        message = "its run gave no sign of life for 60 s" if batch.heartbeat_at else "its run never started"
+        try:
+            reaped.append(
+                ledger.fail(batch, kind="lost", message=f"{message}: `sync-pipeline batches retry {batch.id}`")
+            )
+        except BatchLostError:
+            continue  # it ended, or another reaper was first
+    return reaped

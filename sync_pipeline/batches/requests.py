@@ -1,0 +1,45 @@
+"""What may be asked of the ledger: who asks, how much, and the request itself. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Trigger(StrEnum):
+    """Who asked. Only `schedule` moves a schedule's next run."""
+
+    MANUAL = "manual"
+    API = "api"
+    SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
+
+
+class Mode(StrEnum):
+    """How much of the scope a batch covers."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    SELECTIVE = "selective"
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What is asked for. ``scope`` names what is synchronised (`store:abc`), ``type`` what of it."""
+
+    pipeline: str
+    scope: str
+    type: str
+    store_hash: str | None = None
+    mode: Mode = Mode.FULL
+    trigger: Trigger = Trigger.MANUAL
+    ids: Sequence[str] | None = None
+    delay: timedelta = timedelta()
+    confirm_deletes: bool = False
+    #: The run that will claim it; the queue leaves a reserved batch alone.
+    reserved_for: str | None = None

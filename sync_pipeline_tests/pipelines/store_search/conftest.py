@@ -1,0 +1,148 @@
+"""A sandbox BigCommerce, the search cluster under test, and the pipeline between them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine
+
+from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.secrets import new_key_entry, parse_keys
+from sync_pipeline.batches.stores import Stores
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.dagster_runs import run_tags
+from sync_pipeline.definitions import build_defs
+from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline.settings import Settings
+
+TOKEN = "a-token-that-must-not-show"
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxServer]:
+    """A BigCommerce for the session; tests open stores of their own in it."""
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance of the test's own."""
+    with dg.instance_for_test() as made:
+        yield made
+
+
+@pytest.fixture
+def pipeline(clean_database: Engine, sandbox: SandboxServer, elasticsearch_url: str, tmp_path: Path) -> StoreSearch:
+    """The pipeline on an empty ledger."""
+    settings = Settings.model_validate(
+        {
+            "database_url": clean_database.url.render_as_string(hide_password=False),
+            "elasticsearch_url": elasticsearch_url,
+            "bigcommerce_api_url": sandbox.base_url,
+            "sync_pipeline_state_dir": tmp_path / "state",
+        }
+    )
+    ledger = Ledger(clean_database)
+    return StoreSearch(settings, ledger, Stores(ledger, parse_keys(new_key_entry("test"))))
+
+
+@dataclass
+class Shop:
+    """A store of the test's own in sandbox, ledger and search cluster, and the ways to run and search it."""
+
+    hash: str
+    pipeline: StoreSearch
+    sandbox: SandboxServer
+    instance: dg.DagsterInstance
+
+    def request(self, batch_type: BatchType = BatchType.ALL, **options: Any) -> SyncBatch:
+        return self.pipeline.ledger.request(store_request(self.hash, batch_type, **options))
+
+    def run(self, batch_type: BatchType = BatchType.ALL, **options: Any) -> tuple[SyncBatch, dg.ExecuteInProcessResult]:
+        """Runs a batch through its Dagster job; the batch as it ended, and the run."""
+        return self.run_batch(self.request(batch_type, **options))
+
+    def run_batch(self, batch: SyncBatch) -> tuple[SyncBatch, dg.ExecuteInProcessResult]:
+        result = self.run_job(BatchType(batch.type).job, tags=run_tags(batch))
+        return self.pipeline.ledger.get(batch.id), result
+
+    def run_job(self, job: str, **options: Any) -> dg.ExecuteInProcessResult:
+        self.instance.add_dynamic_partitions("stores", [self.hash])
+        definitions = build_defs(store_search=self.pipeline)
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, partition_key=self.hash, raise_on_error=False, **options
+        )
+
+    def search(self, query: str, *, size: int = 10) -> list[str]:
+        """The ids of the hits, best first."""
+        return [hit["_id"] for hit in asyncio.run(self.pipeline.search(self.hash, query, size=size))]
+
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """Everything that searches of the store can see, by id, without `sync`."""
+
+        async def read() -> dict[str, dict[str, Any]]:
+            async with self.pipeline.cluster() as cluster:
+                answer = await cluster.reads.search(
+                    index=f"store-{self.hash}", size=10_000, source={"excludes": ["sync"]}, query={"match_all": {}}
+                )
+            return {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}
+
+        return asyncio.run(read())
+
+    def indices(self) -> dict[str, list[str]]:
+        """The physical indices of the store with their aliases."""
+
+        async def read() -> dict[str, list[str]]:
+            async with self.pipeline.cluster() as cluster:
+                return {index.name: sorted(index.aliases) for index in await StoreIndices(cluster, self.hash).list()}
+
+        return asyncio.run(read())
+
+
+@pytest.fixture
+def new_shop(
+    pipeline: StoreSearch, sandbox: SandboxServer, instance: dg.DagsterInstance, tmp_path: Path
+) -> Iterator[Any]:
+    """Makes shops with random hashes: the demonstration shop, one of a ``folder``, or one of generated ``products``."""
+    made: list[str] = []
+
+    def make(*, folder: Path | None = None, products: int | None = None, language: str = "en") -> Shop:
+        store_hash = f"t{secrets.token_hex(6)}"
+        if folder is not None:
+            copy = Path(shutil.copytree(folder, tmp_path / store_hash))
+            store = json.loads((copy / "store.json").read_text())
+            (copy / "store.json").write_text(json.dumps({**store, "id": store_hash}))
+            sandbox.admin.open_folder(copy, token=TOKEN)
+        elif products is not None:
+            sandbox.admin.open_generated(store_hash, products=products, token=TOKEN)
+        else:
+            sandbox.admin.open_demo(store_hash, token=TOKEN)
+        sandbox.admin.configure(store_hash, quota=10_000)
+        made.append(store_hash)
+        pipeline.stores.save(store_hash, name="Shop", token=TOKEN, language=language)
+        return Shop(store_hash, pipeline, sandbox, instance)
+
+    yield make
+    for store_hash in made:
+        asyncio.run(pipeline.delete_indices(store_hash))
+        sandbox.admin.close_store(store_hash)
+
+
+@pytest.fixture
+def shop(new_shop: Any) -> Shop:
+    """The demonstration shop under a hash of its own."""
+    return new_shop()
