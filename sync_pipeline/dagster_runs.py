@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.requests import Trigger
-from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.batches.states import Status
+from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.parts import BatchPart
 
 BATCH_TAG = "sync_pipeline/batch"
+ATTEMPT_TAG = "sync_pipeline/attempt"
 SCHEDULE_TAG = "dagster/schedule_name"
 
 
@@ -30,6 +33,7 @@ def run_tags(batch: SyncBatch) -> dict[str, str]:
     """The tags of a batch's run, by which people and sensors find it."""
     tags = {
         BATCH_TAG: str(batch.id),
+        ATTEMPT_TAG: str(batch.attempt),
         "sync_pipeline/type": batch.type,
         "sync_pipeline/trigger": batch.trigger,
         "sync_pipeline/lane": "bulk",
@@ -37,6 +41,16 @@ def run_tags(batch: SyncBatch) -> dict[str, str]:
     if batch.store_hash is not None:
         tags["sync_pipeline/store"] = batch.store_hash
     return tags
+
+
+def tagged_batch(tags: Mapping[str, str]) -> int | None:
+    """The batch that a run's tags name, if any. Raises UsageError when it is no number."""
+    value = tags.get(BATCH_TAG)
+    if value is None:
+        return None
+    if not value.isdecimal():
+        raise UsageError(f"the run's tag {BATCH_TAG} is {value!r}, not the number of a batch")
+    return int(value)
 
 
 def planned_parts(context: dg.AssetExecutionContext) -> tuple[str, ...]:
@@ -54,17 +68,13 @@ def planned_parts(context: dg.AssetExecutionContext) -> tuple[str, ...]:
 def run_batch_part(
     context: dg.AssetExecutionContext, ledger: Ledger, by_hand: Callable[[tuple[str, ...]], BatchRequest]
 ) -> Iterator[BatchPart]:
-    """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
-
-    An error of the project's own becomes a Failure of one line, never a stack trace of user code.
-    """
+    """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch."""
     tags = context.run.tags
     planned = planned_parts(context)
-    batch_id = tags.get(BATCH_TAG)
     run = Run(
         run_id=context.run.run_id,
         planned=planned,
-        batch_id=None if batch_id is None else int(batch_id),
+        batch_id=tagged_batch(tags),
         request=replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id),
     )
     with batch_part(ledger, run) as part:
@@ -74,6 +84,29 @@ def run_batch_part(
 def trigger_of(tags: Mapping[str, str]) -> Trigger:
     """Who started a run that carries no batch: a schedule, or a person."""
     return Trigger.SCHEDULE if SCHEDULE_TAG in tags else Trigger.MANUAL
+
+
+def close_batch(ledger: Ledger, run: dg.DagsterRun, what: str) -> SyncBatch | None:
+    """Fails the batch of an ended run if the run left it open; returns it then."""
+    batch = ledger.of_run(run.run_id)
+    if batch is None:
+        batch = _batch_that_waits_for(ledger, run)
+    if batch is None or batch.status not in {Status.PENDING, Status.PROCESSING}:
+        return None
+    message = f"its run {what}: `sync-pipeline batches retry {batch.id}`"
+    try:
+        return ledger.fail(batch, kind="lost", message=message)
+    except BatchLostError:
+        return None  # closed by its run or a reaper at this very moment
+
+
+def _batch_that_waits_for(ledger: Ledger, run: dg.DagsterRun) -> SyncBatch | None:
+    """The unclaimed batch whose present attempt the run was started for."""
+    batch_id = tagged_batch(run.tags)
+    batch = None if batch_id is None else ledger.find(batch_id)
+    if batch is None or batch.dagster_run_id is not None or run.tags.get(ATTEMPT_TAG) != str(batch.attempt):
+        return None
+    return batch
 
 
 def run_job(definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_key: str) -> str | None:

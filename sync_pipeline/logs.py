@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, TextIO
 
 import structlog
 
+from sync_pipeline.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def configure_logging(level: str, file: Path | None) -> None:
-    """Sends log lines of ``level`` and above to ``file``, or to stderr without one. Call once, at a process's start."""
+    """Sends log lines of ``level`` and above to ``file``, or to stderr without one. Call once, at a process's start.
+
+    Raises UsageError when the file cannot be written.
+    """
     stream: TextIO = sys.stderr
     if file is not None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        stream = file.open("a", encoding="utf-8")
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            stream = file.open("a", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the log file {file} cannot be used: {error.strerror}") from None
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
 
 #: How long a lane is held without a renewal; renewals come every 5 s.
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 
 
 class LaneName(StrEnum):

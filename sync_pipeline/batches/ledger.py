@@ -88,13 +88,17 @@ class Ledger:
 
     def get(self, batch_id: int) -> SyncBatch:
         """The batch. Raises BatchNotFoundError."""
-        with self.session() as session:
-            row = session.get(SyncBatch, batch_id)
+        row = self.find(batch_id)
         if row is None:
             raise BatchNotFoundError(
                 f"batch {batch_id} does not exist: `sync-pipeline batches list` shows those there are"
             )
         return row
+
+    def find(self, batch_id: int) -> SyncBatch | None:
+        """The batch, if there is one."""
+        with self.session() as session:
+            return session.get(SyncBatch, batch_id)
 
     def of_run(self, run_id: str) -> SyncBatch | None:
         """The batch that the Dagster run holds or held, if any."""

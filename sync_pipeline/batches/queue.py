@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
 
 #: A processing batch that was silent for so long is held for dead. Its heartbeat is every 5 s.
-STALE_AFTER = timedelta(seconds=60)
+STALE_AFTER = timedelta(seconds=30)
 #: A batch reserved for a run that never claimed it is given up after this.
 RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
 
@@ -50,7 +50,7 @@ def due(ledger: Ledger, pipeline: str, *, limit: int = 20) -> Sequence[SyncBatch
 
 
 def reap(ledger: Ledger) -> Sequence[SyncBatch]:
-    """Fails batches whose run is silent for 60 s, or never claimed its reserved batch; returns them."""
+    """Fails batches whose run is silent for 30 s, or never claimed its reserved batch; returns them."""
     now = ledger.clock.now()
     silent = (SyncBatch.status == Status.PROCESSING.value) & (SyncBatch.heartbeat_at < now - STALE_AFTER)
     abandoned = (
@@ -62,7 +62,7 @@ def reap(ledger: Ledger) -> Sequence[SyncBatch]:
         found = session.scalars(select(SyncBatch).where(or_(silent, abandoned))).all()
     reaped = []
     for batch in found:
-        message = "its run gave no sign of life for 60 s" if batch.heartbeat_at else "its run never started"
+        message = "its run gave no sign of life for 30 s" if batch.heartbeat_at else "its run never started"
         try:
             reaped.append(
                 ledger.fail(batch, kind="lost", message=f"{message}: `sync-pipeline batches retry {batch.id}`")

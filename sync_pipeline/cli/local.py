@@ -16,6 +16,7 @@ from sync_pipeline.cli import demo as demonstration
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, errors, say
+from sync_pipeline.errors import ServiceUnavailableError, one_line
 from sync_pipeline.local.dagster_services import run_dagster
 from sync_pipeline.local.down import stop_all
 from sync_pipeline.local.engines import running
@@ -136,9 +137,13 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 def _watch(here: Environment, stop: threading.Event) -> None:
-    """Waits for the end, and says what breaks or comes back meanwhile."""
+    """Waits for the end; says what breaks or comes back meanwhile, and has it started again."""
     last: dict[str, str] = {}
     while not stop.wait(POLL_SECONDS):
+        try:
+            here.engines.ensure()
+        except ServiceUnavailableError as error:
+            errors.print(one_line(error))
         for name, service in here.engines.status().items():
             if last.get(name, "ready") != service.state:
                 errors.print(f"{name} is {service.state}{': ' + service.error if service.error else ''}")

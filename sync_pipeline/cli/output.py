@@ -12,7 +12,10 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-console = Console(highlight=False, soft_wrap=True)
+#: Without a terminal a line is as long as what it says.
+PIPE_WIDTH = 10_000
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -44,7 +47,7 @@ def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, as_j
     table = Table(box=None, header_style="bold", pad_edge=False)
     names = list(columns)
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=name != names[-1], overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     console.print(table)

@@ -29,9 +29,7 @@ class Lease:
         self._write()
         # Locked before it has its name: a lease file that can be seen and locked is that of a dead command.
         unnamed = state.leases / f".{self.id}"
-        lock = try_lock(unnamed)
-        assert lock is not None  # noqa: S101 (nobody else knows this name)
-        self._lock = lock
+        self._lock = try_lock(unnamed)
         unnamed.rename(state.leases / f"{self.id}.lock")
 
     def want(self, service: Service) -> None:
@@ -50,11 +48,14 @@ class Lease:
         return dict(self._wants)
 
     def release(self) -> None:
-        """End the lease; the supervisor notices."""
+        """End the lease, if it has not ended; the supervisor notices."""
+        if self._lock is None:
+            return
         if not self._wants:
             for suffix in (".lock", ".json"):
                 (self._state.leases / self.id).with_suffix(suffix).unlink(missing_ok=True)
         os.close(self._lock)
+        self._lock = None
 
     def _write(self) -> None:
         self.revision += 1

@@ -29,7 +29,7 @@ def test_its_own_holder_takes_it_again_with_the_same_token(ledger: Ledger):
 @pytest.mark.invariant(8)
 def test_who_slept_through_the_expiry_is_fenced(ledger: Ledger, clock: ManualClock):
     sleeper = acquire(ledger, SCOPE, LaneName.BULK, "sleeper")
-    clock.advance(61)
+    clock.advance(31)
     heir = acquire(ledger, SCOPE, LaneName.BULK, "heir")
     assert heir.token > sleeper.token
     for write in (sleeper.check, sleeper.renew):
@@ -54,7 +54,7 @@ def test_the_token_grows_also_over_a_release(ledger: Ledger):
 def test_a_renewed_lane_does_not_expire(ledger: Ledger, clock: ManualClock):
     lane = acquire(ledger, SCOPE, LaneName.BULK, "steady")
     for _ in range(5):
-        clock.advance(50)
+        clock.advance(25)
         lane.renew()
     with pytest.raises(LaneBusyError):
         acquire(ledger, SCOPE, LaneName.BULK, "other")

@@ -151,7 +151,7 @@ def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger, c
     dead = ledger.claim(ledger.request(REQUEST).id, run_id="dead", planned=[])
     acquire(ledger, dead.scope, LaneName.BULK, lane_holder(dead))
     never_started = ledger.request(replace(REQUEST, scope="store:other", reserved_for="gone"))
-    clock.advance(59)
+    clock.advance(29)
     alive = ledger.claim(ledger.request(replace(REQUEST, scope="store:third")).id, run_id="alive", planned=[])
     assert reap(ledger) == []
     clock.advance(2)

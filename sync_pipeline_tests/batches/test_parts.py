@@ -97,7 +97,7 @@ def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger,
     acquire(ledger, "store:abc", LaneName.BULK, f"batch:{killed.id}:1")
     with batch_part(ledger, a_run("a"), pause=clock.pause) as part:
         part.record("a", {})
-    assert sum(clock.slept) <= 61
+    assert sum(clock.slept) <= 31
     assert ledger.get(part.batch.id).status == "completed"
     clock.advance(1)
     assert [batch.id for batch in reap(ledger)] == [killed.id]
@@ -106,7 +106,7 @@ def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger,
 @pytest.mark.invariant(8)
 def test_a_part_that_lost_its_lane_records_nothing(ledger: Ledger, clock: ManualClock):
     with pytest.raises(FencedError), batch_part(ledger, a_run("a")) as part:
-        clock.advance(61)
+        clock.advance(31)
         acquire(ledger, "store:abc", LaneName.BULK, "heir")
         part.record("a", {"read": 1})
     assert ledger.get(part.batch.id).counts == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import urllib.request
 from typing import TYPE_CHECKING
 
 from sync_pipeline.local.processes import ProcessId, start_time
@@ -57,3 +58,12 @@ def living(file: Path) -> list[ProcessId]:
     """Those that run now."""
     found = [(pid, start_time(pid)) for pid in lives_of(file)]
     return [ProcessId(pid, started) for pid, started in found if started]
+
+
+def answers(port: int) -> bool:
+    """Whether one of these servers answers there."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

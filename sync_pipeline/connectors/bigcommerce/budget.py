@@ -29,7 +29,7 @@ _TOO_MANY_REQUESTS = 429
 
 
 class RequestBudget:
-    """The budget of one store, shared by every client of that store in this process.
+    """The budget of one store, shared by every client of that store in one event loop.
 
     ``concurrency`` bounds the requests under way, bodies included. ``patience`` is how long, in seconds, a request
     waits for quota without any success of this store's requests. ``jitter`` gives numbers between 0 and 1.

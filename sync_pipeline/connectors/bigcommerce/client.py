@@ -46,7 +46,7 @@ class BigCommerceClient:
     """Reads one store. Use as an async context manager.
 
     ``base_url`` is the API's base, to which ``/stores/{store_hash}/v3/…`` is added; no other host is ever asked.
-    ``budget`` must be shared by all clients of the same store in the process. Raises UsageError for a store hash or
+    ``budget`` must be shared by all clients of the same store in the event loop. Raises UsageError for a store hash or
     token that cannot be one, without showing the token.
     """
 

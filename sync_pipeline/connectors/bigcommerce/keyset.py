@@ -59,9 +59,9 @@ class IdRange:
 class KeysetReader(Generic[T]):
     """Reads ranges page by page.
 
-    ``fetch(after, before)`` gives the first page of the records with ``after`` < id < ``before``, ascending by id, whose
-    ``total`` counts all of them. ``id_of`` is None for a record whose id cannot be told. ``stuck()`` makes the error for
-    an answer that has nothing beyond the last one.
+    ``fetch(after, before)`` gives the first page of the records with ``after`` < id < ``before``, ascending by id; the
+    page's ``total`` counts all of them. ``id_of`` is None for a record whose id cannot be told. ``stuck()`` makes the
+    error for an answer that has nothing beyond the last one.
     """
 
     fetch: Callable[[int, int | None], Awaitable[RecordPage[T]]]
@@ -74,7 +74,8 @@ class KeysetReader(Generic[T]):
             asked = ids.before
             page = await self.fetch(ids.after, asked)
             kept = page.records if ids.before == asked else [r for r in page.records if self._is_below(r, ids.before)]
-            is_last = not page.records or len(page.records) >= (page.total or 0) or len(kept) < len(page.records)
+            is_whole = page.total is not None and len(page.records) >= page.total
+            is_last = not page.records or is_whole or len(kept) < len(page.records)
             last = max((number for record in kept if (number := self.id_of(record)) is not None), default=ids.after)
             if not is_last and last <= ids.after:
                 raise self.stuck()

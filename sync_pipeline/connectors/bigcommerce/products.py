@@ -62,7 +62,7 @@ class ProductListings:
         Raises IncompleteListingError after the last page if the listing cannot be believed to be whole.
         """
         filters = _since(modified_since)
-        keyset = self._keyset({**filters, "include": ",".join(include)})
+        keyset = self._keyset({**filters, **_included(include)})
         first = await keyset.fetch(0, None)
         total, largest = await self._total_and_largest(filters)
         # Two witnesses: a first answer that is wrongly short only makes more to read.
@@ -92,7 +92,7 @@ class ProductListings:
         wanted = sorted(set(ids))
         for start in range(0, len(wanted), MOST_PER_PAGE):
             group = wanted[start : start + MOST_PER_PAGE]
-            keyset = self._keyset({"id:in": ",".join(map(str, group)), "include": ",".join(include)})
+            keyset = self._keyset({"id:in": ",".join(map(str, group)), **_included(include)})
             async with aclosing(keyset.read(IdRange(after=0, before=None, remaining=0))) as answers:
                 pages = [page async for page in answers]
             records = [record for page in pages for record in page.records]
@@ -132,11 +132,15 @@ class ProductListings:
 
         def read(body: bytes) -> tuple[int, int]:
             page = counted_v3_page(body)
-            largest = msgspec.json.decode(page.records[0], type=_IdOnly).id if page.records else 0
+            largest = msgspec.json.decode(page.records[0], type=_IdOnly, strict=False).id if page.records else 0
             return page.total or 0, largest
 
         params = {**filters, **_CHEAPEST, "sort": "id", "direction": "desc"}
         return await self._client.get(Request(PRODUCTS_PATH, Scope.PRODUCTS, read, params))
+
+
+def _included(parts: Sequence[str]) -> Params:
+    return {"include": ",".join(parts)} if parts else {}
 
 
 def _since(time: datetime | None) -> Params:

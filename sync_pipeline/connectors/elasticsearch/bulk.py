@@ -93,7 +93,7 @@ class BulkIndex:
                 "POST", self._path, headers=_HEADERS, body=render(operations)
             )
             items = msgspec.convert(answer.body, _Answer).items
-            if len(items) != len(operations):
+            if len(items) != len(operations) or not all(items):
                 raise RetryableDestinationError(self._said(f"answered {len(items)} of {len(operations)} operations"))
             made = await was_made(self.cluster, self.index)
         except msgspec.ValidationError as error:

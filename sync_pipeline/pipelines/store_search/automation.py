@@ -3,7 +3,7 @@
 import dagster as dg
 
 from sync_pipeline.batches.queue import due, reap
-from sync_pipeline.dagster_runs import run_tags
+from sync_pipeline.dagster_runs import close_batch, run_tags
 from sync_pipeline.pipelines.store_search.partitions import stores
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
@@ -36,17 +36,19 @@ jobs = [
 def pending_batches(
     context: dg.SensorEvaluationContext, store_search: dg.ResourceParam[StoreSearch]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Starts a run for every pending batch whose store is free, and fails the batches of runs that died.
+    """Starts a run for every pending batch whose store is free, and fails batches whose runs went silent.
 
-    One query each, no HTTP. The ledger is the queue: nothing is marked here, so a run that never starts loses nothing.
+    Every store gets its partition here. One query each, no HTTP. The ledger is the queue: nothing is marked here, so a
+    run that never starts loses nothing.
     """
     for lost in reap(store_search.ledger):
         context.log.warning("batch %s of store %s was lost with its run", lost.id, lost.store_hash)
     startable = [batch for batch in due(store_search.ledger, PIPELINE) if batch.store_hash]
-    if not startable:
-        return dg.SkipReason("no batch is pending")
     known = set(context.instance.get_dynamic_partitions(stores.name or ""))
-    missing = sorted({batch.store_hash for batch in startable if batch.store_hash} - known)
+    wanted = {store.hash for store in store_search.stores.list()} | {batch.store_hash or "" for batch in startable}
+    missing = sorted(wanted - known)
+    if not startable and not missing:
+        return dg.SkipReason("no batch is pending")
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -61,4 +63,24 @@ def pending_batches(
     )
 
 
-sensors = [pending_batches]
+def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=run_status,
+        name=name,
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Closes the batch of a run that {what} and left it open: killed, or ended before a step.",
+    )
+    def sensor(context: dg.RunStatusSensorContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
+        closed = close_batch(store_search.ledger, context.dagster_run, what)
+        if closed is not None:
+            context.log.warning("closed batch %s of store %s: its run %s", closed.id, closed.store_hash, what)
+
+    return sensor
+
+
+sensors = [
+    pending_batches,
+    _closing(dg.DagsterRunStatus.FAILURE, "failed_runs", "failed"),
+    _closing(dg.DagsterRunStatus.CANCELED, "cancelled_runs", "was cancelled"),
+]

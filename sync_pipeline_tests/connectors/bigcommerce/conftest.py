@@ -14,6 +14,7 @@ from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.local.bigcommerce.admin_client import SandboxAdmin
 from sync_pipeline.local.bigcommerce.catalog import Catalog as ServerCatalog
 from sync_pipeline.local.bigcommerce.clock import Clock
+from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.connectors.bigcommerce.support import open_catalog
@@ -38,7 +39,7 @@ class SandboxStore:
         return open_catalog(self.clock, base_url=self.base_url, store_hash=self.hash, **options)
 
     def inject(self, kind: str, **options: Any) -> None:
-        self.admin.inject(self.hash, kind, **options)
+        self.admin.inject(self.hash, FaultKind(kind), **options)
 
     def requests(self, template: str) -> dict[str, int]:
         return dict(self.admin.counters(self.hash).requests.get(template, {}))
@@ -55,9 +56,9 @@ def sandbox() -> Iterator[tuple[SandboxServer, ManualClock]]:
 def open_store(sandbox: tuple[SandboxServer, ManualClock]) -> Callable[..., SandboxStore]:
     server, clock = sandbox
 
-    def open_generated(*, products: int = 600, **size: int) -> SandboxStore:
+    def open_generated(*, products: int = 600, pages: int = 12, posts: int = 40) -> SandboxStore:
         store_hash = f"store{next(_numbers)}"
-        server.admin.open_generated(store_hash, products=products, **size)
+        server.admin.open_generated(store_hash, products=products, pages=pages, posts=posts)
         clock.slept.clear()
         holds = server.sandbox.store(store_hash).catalog
         return SandboxStore(store_hash, server.base_url, server.admin, clock, holds)

@@ -1,4 +1,4 @@
-"""A store's quota as the service keeps it: windows, other apps, answers that take their time and overtake each other."""
+"""A store's quota as the service keeps it: windows, other apps, answers that are slow and overtake each other."""
 
 from __future__ import annotations
 

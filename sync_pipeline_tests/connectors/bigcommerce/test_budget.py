@@ -149,13 +149,13 @@ def test_requests_that_never_get_an_answer_use_the_quota_up_and_give_their_place
     assert run(failing()) == (0.0, 30.0)
 
 
-def headers(*, left: int, reset: float, quota: int = 150, **others: str) -> dict[str, str]:
+def headers(*, left: int, reset: float, quota: int = 150, retry_after: str = "") -> dict[str, str]:
     return {
         "x-rate-limit-requests-left": str(left),
         "x-rate-limit-requests-quota": str(quota),
         "x-rate-limit-time-reset-ms": str(round(reset * 1000)),
         "x-rate-limit-time-window-ms": "30000",
-        **others,
+        "x-retry-after": retry_after,
     }
 
 
@@ -177,8 +177,8 @@ async def pause_after(*answers: dict[str, str], budget: RequestBudget | None = N
 
 def test_a_refusal_waits_for_the_longer_of_the_services_two_times():
     both = [
-        headers(left=0, reset=12.0, **{"x-retry-after": "13"}),
-        headers(left=0, reset=20.0, **{"x-retry-after": "5"}),
+        headers(left=0, reset=12.0, retry_after="13"),
+        headers(left=0, reset=20.0, retry_after="5"),
         {"retry-after": "7"},
     ]
 

@@ -24,7 +24,7 @@ OK = (200, b'{"data": []}')
 class Answers(httpx.AsyncBaseTransport):
     """Gives ``answers`` one after the other, the last one for ever: a status with a body, or an error to raise."""
 
-    def __init__(self, *answers: tuple[int, bytes] | tuple[int, bytes, dict[str, str]] | Exception) -> None:
+    def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.requests: list[httpx.Request] = []
 
@@ -33,8 +33,7 @@ class Answers(httpx.AsyncBaseTransport):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        status, body, headers = (*answer, {})[:3]
-        return httpx.Response(status, content=body, headers=headers)
+        return httpx.Response(answer[0], content=answer[1], headers=dict(*answer[2:]))
 
 
 @pytest.fixture
@@ -72,42 +71,51 @@ UNREACHABLE = httpx.ConnectError("All connection attempts failed")
 
 
 @pytest.mark.parametrize(
-    ("answer", "attempts", "expected", "exit_status"),
+    ("answer", "attempts", "error"),
     [
-        ((500, b"oops"), 6, errors.StoreUnavailableError, 3),
-        ((502, b""), 6, errors.StoreUnavailableError, 3),
-        ((504, b""), 6, errors.StoreUnavailableError, 3),
-        ((408, b""), 6, errors.StoreUnavailableError, 3),
-        ((503, b"<html>Back soon</html>"), 3, errors.StoreUnavailableError, 3),
-        (CUT, 6, errors.UnreachableError, 3),
-        (TIMED_OUT, 6, errors.UnreachableError, 3),
-        (UNREACHABLE, 6, errors.UnreachableError, 3),
-        ((200, b'{"data": [1, 2'), 6, errors.BadAnswerError, 1),
-        ((200, b"<!DOCTYPE html>"), 6, errors.BadAnswerError, 1),
-        ((200, b'"\xff"'), 6, errors.BadAnswerError, 1),
-        ((200, b"{}", {"content-encoding": "gzip"}), 6, errors.BadAnswerError, 1),
-        ((200, b""), 6, errors.BadAnswerError, 1),
-        ((302, b"", {"location": "https://elsewhere.example.com/"}), 1, errors.BadAnswerError, 1),
-        ((401, b'{"status":401,"title":"Unauthorized"}'), 1, errors.UnauthorizedError, 1),
-        ((403, b""), 1, errors.MissingScopeError, 1),
-        ((404, b""), 1, errors.NotFoundError, 1),
-        ((400, b""), 1, errors.RefusedError, 1),
-        ((422, b'{"status":422,"title":"no such filter"}'), 1, errors.RefusedError, 1),
+        ((500, b"oops"), 6, errors.StoreUnavailableError),
+        ((502, b""), 6, errors.StoreUnavailableError),
+        ((504, b""), 6, errors.StoreUnavailableError),
+        ((408, b""), 6, errors.StoreUnavailableError),
+        ((503, b"<html>Back soon</html>"), 3, errors.StoreUnavailableError),
+        (CUT, 6, errors.UnreachableError),
+        (TIMED_OUT, 6, errors.UnreachableError),
+        (UNREACHABLE, 6, errors.UnreachableError),
+        ((200, b'{"data": [1, 2'), 6, errors.BadAnswerError),
+        ((200, b"<!DOCTYPE html>"), 6, errors.BadAnswerError),
+        ((200, b'"\xff"'), 6, errors.BadAnswerError),
+        ((200, b"{}", {"content-encoding": "gzip"}), 6, errors.BadAnswerError),
+        ((200, b""), 6, errors.BadAnswerError),
+        ((302, b"", {"location": "https://elsewhere.example.com/"}), 1, errors.BadAnswerError),
+        ((401, b'{"status":401,"title":"Unauthorized"}'), 1, errors.UnauthorizedError),
+        ((403, b""), 1, errors.MissingScopeError),
+        ((404, b""), 1, errors.NotFoundError),
+        ((400, b""), 1, errors.RefusedError),
+        ((422, b'{"status":422,"title":"no such filter"}'), 1, errors.RefusedError),
     ],
 )
-async def test_what_may_pass_is_tried_again_and_what_cannot_is_final(
-    ask, clock, answer, attempts, expected, exit_status
-):
+async def test_what_may_pass_is_tried_again_and_what_cannot_is_final(ask, clock, answer, attempts, error):
     transport = Answers(answer)
 
-    with pytest.raises(expected) as raised:
+    with pytest.raises(error) as raised:
         await ask(transport)
 
     assert len(transport.requests) == attempts
     assert clock.slept == [2.0, 4.0, 8.0, 16.0, 32.0][: attempts - 1]
-    assert raised.value.exit_status == exit_status
     assert str(raised.value).startswith("BigCommerce store abc: GET /v3/things ")
     assert one_line(raised.value) == str(raised.value), "one line, and not cut"
+
+
+def test_only_a_service_that_cannot_be_reached_or_cannot_serve_has_exit_status_3():
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    own = {error for error in classes if issubclass(error, errors.BigCommerceError)}
+
+    assert {error for error in own if error.exit_status == 3} == {
+        errors.StoreUnavailableError,
+        errors.UnreachableError,
+        errors.RateLimitedError,
+    }
+    assert len({error.kind for error in own}) == len(own)
 
 
 @pytest.mark.parametrize("answer", [(500, b""), (503, b""), (429, b""), CUT, TIMED_OUT, (200, b"{"), (200, b"<html>")])
@@ -193,18 +201,29 @@ def page_request(size: PageSize, versions: Versions, seen: list[int]) -> PageReq
         seen.append(limit)
         return {"limit": limit}
 
-    return PageRequest(
-        "/v3/things", Scope.PRODUCTS, msgspec.json.decode, query=query, size=size, next_version=versions
-    )
+    return PageRequest("/v3/things", Scope.PRODUCTS, msgspec.json.decode, query=query, size=size, next_version=versions)
 
 
-async def test_each_attempt_draws_its_own_version(ask):
-    versions = Versions()
-    request = page_request(PageSize(), versions, [])
+async def test_each_attempt_draws_its_own_version_after_all_waiting_and_before_it_is_sent(ask, clock, monkeypatch):
+    events: list[str] = []
 
-    await ask(Answers((502, b""), (429, b""), CUT, OK), request)
+    class Transport(Answers):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            events.append("send")
+            return await super().handle_async_request(request)
 
-    assert (request.version, versions.drawn) == (4, 4)
+    class NotedVersions(Versions):
+        async def __call__(self) -> int:
+            events.append("draw")
+            return await super().__call__()
+
+    monkeypatch.setattr(clock, "pause", lambda seconds: (events.append("wait"), clock.advance(seconds)))
+    request = page_request(PageSize(), NotedVersions(), [])
+
+    await ask(Transport((502, b""), (429, b""), CUT, OK), request)
+
+    assert events == ["draw", "send", "wait", "draw", "send", "wait", "draw", "send", "wait", "draw", "send"]
+    assert request.version == 4
 
 
 async def test_too_much_is_asked_for_again_in_smaller_pages(ask):

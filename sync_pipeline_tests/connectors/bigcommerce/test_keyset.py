@@ -34,7 +34,7 @@ class SimulatedListing:
         self.most_under_way = max(self.most_under_way, self.under_way)
         await asyncio.sleep(self.dice.uniform(0.1, 1))
         matching = [number for number in self.ids[bisect_right(self.ids, after) :] if before is None or number < before]
-        page = [SimpleNamespace(id=number) for number in matching[: self.limit]]
+        page: list[Any] = [SimpleNamespace(id=number) for number in matching[: self.limit]]
         await asyncio.sleep(self.dice.uniform(0.1, 1))
         self.under_way -= 1
         return RecordPage(self.requests, page, len(matching))
@@ -42,8 +42,10 @@ class SimulatedListing:
     async def read_all(self) -> Counter[int]:
         reader = KeysetReader(self.fetch, lambda record: record.id, lambda: LookupError("stuck"))
         whole = IdRange(after=0, before=None, remaining=len(self.ids))
-        pages = reader.read_concurrently(whole, largest=max(self.ids, default=0))
-        return Counter([record.id async for page in pages for record in page.records])
+        read: Counter[int] = Counter()
+        async for page in reader.read_concurrently(whole, largest=max(self.ids, default=0)):
+            read.update(record.id for record in page.records if record.id)
+        return read
 
 
 clusters = st.lists(st.tuples(st.integers(1, 10**9), st.integers(1, 3000)), min_size=0, max_size=4).map(

@@ -16,7 +16,7 @@ class Source:
         self.last = last
         self.fails = fails
         self.given = -1
-        self.is_closed = False
+        self.closed = asyncio.Event()
 
     async def items(self) -> AsyncGenerator[int]:
         try:
@@ -27,7 +27,7 @@ class Source:
             if self.fails:
                 raise ConnectionError("cut")
         finally:
-            self.is_closed = True
+            self.closed.set()
 
 
 async def test_every_item_of_every_source_comes_once_and_in_its_sources_order():
@@ -60,8 +60,8 @@ async def test_an_error_of_one_source_is_raised_and_the_others_are_closed():
         async for _ in merge([endless.items(), failing.items()], buffered=2):
             pass
 
-    assert endless.is_closed
-    assert failing.is_closed
+    assert endless.closed.is_set()
+    assert failing.closed.is_set()
 
 
 async def test_leaving_early_closes_every_source():
@@ -70,7 +70,7 @@ async def test_leaving_early_closes_every_source():
     async with aclosing(merge([source.items() for source in sources], buffered=2)) as items:
         await anext(items)
 
-    assert all(source.is_closed for source in sources)
+    assert all(source.closed.is_set() for source in sources)
 
 
 async def test_cancelling_the_reader_closes_every_source():
@@ -86,6 +86,4 @@ async def test_cancelling_the_reader_closes_every_source():
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    # A generator that is abandoned by a cancellation is closed by the loop soon after.
-    while not stuck.is_closed:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(stuck.closed.wait(), 5)  # the loop closes a generator that a cancellation abandons

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import dagster as dg
 import pytest
 
 from sync_pipeline.batches.lanes import LaneName, acquire
-from sync_pipeline.dagster_runs import BATCH_TAG
+from sync_pipeline.batches.ledger import lane_holder
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.dagster_runs import BATCH_TAG, close_batch, run_tags
 from sync_pipeline.definitions import build_defs
 from sync_pipeline.pipelines.store_search.automation import pending_batches
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
@@ -84,6 +87,7 @@ def tick(shop: Shop) -> dg.SensorResult | dg.SkipReason:
 
 
 def test_the_sensor_asks_for_one_run_for_every_batch_that_may_start(shop: Shop):
+    shop.instance.add_dynamic_partitions("stores", [shop.hash])
     assert isinstance(tick(shop), dg.SkipReason)
     batch = shop.request()
     shop.request(BatchType.PRODUCT)  # the same store: after the first
@@ -99,16 +103,20 @@ def test_the_sensor_asks_for_one_run_for_every_batch_that_may_start(shop: Shop):
         "sync_pipeline/trigger": "manual",
         "sync_pipeline/lane": "bulk",
     }.items() <= request.tags.items()
+    assert not answer.dynamic_partitions_requests
+
+
+def test_the_sensor_makes_every_store_a_partition_before_it_has_a_batch(shop: Shop):
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
     [partitions] = answer.dynamic_partitions_requests or []
     assert partitions.partition_keys == [shop.hash]
-    shop.instance.add_dynamic_partitions("stores", [shop.hash])
-    again = tick(shop)
-    assert isinstance(again, dg.SensorResult)
-    assert not again.dynamic_partitions_requests
+    assert not answer.run_requests
 
 
 def test_the_sensor_waits_for_the_lane_and_gives_a_retry_a_key_of_its_own(shop: Shop):
     ledger = shop.pipeline.ledger
+    shop.instance.add_dynamic_partitions("stores", [shop.hash])
     batch = shop.request()
     lane = acquire(ledger, batch.scope, LaneName.BULK, "another")
     assert isinstance(tick(shop), dg.SkipReason)
@@ -119,3 +127,37 @@ def test_the_sensor_waits_for_the_lane_and_gives_a_retry_a_key_of_its_own(shop: 
     answer = tick(shop)
     assert isinstance(answer, dg.SensorResult)
     assert [request.run_key for request in answer.run_requests or []] == [f"{batch.id}:2"]
+
+
+def dead_run(shop: Shop, batch: SyncBatch, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    """A run of the batch that ended without a word to the ledger, as a killed one does."""
+    return dg.DagsterRun("sync_all", run_id=str(uuid.uuid4()), tags=run_tags(batch), status=status)
+
+
+def test_a_killed_runs_batch_is_closed_and_its_lane_is_free(shop: Shop):
+    ledger = shop.pipeline.ledger
+    run = dead_run(shop, shop.request(), dg.DagsterRunStatus.FAILURE)
+    batch = ledger.claim(ledger.list()[0].id, run_id=run.run_id, planned=["products"])
+    acquire(ledger, batch.scope, LaneName.BULK, lane_holder(batch))
+    closed = close_batch(ledger, run, "failed")
+    assert closed is not None
+    assert (closed.status, closed.error and closed.error["kind"]) == ("failed", "lost")
+    acquire(ledger, batch.scope, LaneName.BULK, "next")
+    assert close_batch(ledger, run, "failed") is None
+
+
+def test_a_run_that_died_before_its_first_step_does_not_leave_the_batch_pending_for_ever(shop: Shop):
+    batch = shop.request()
+    closed = close_batch(shop.pipeline.ledger, dead_run(shop, batch, dg.DagsterRunStatus.FAILURE), "failed")
+    assert closed is not None
+    assert (closed.id, closed.status) == (batch.id, "failed")
+
+
+def test_a_late_word_of_an_earlier_attempt_does_not_fail_the_next(shop: Shop):
+    ledger = shop.pipeline.ledger
+    first = shop.request()
+    late = dead_run(shop, first, dg.DagsterRunStatus.FAILURE)
+    ledger.fail(first, kind="x", message="y")
+    ledger.retry(first.id)
+    assert close_batch(ledger, late, "failed") is None
+    assert ledger.get(first.id).status == "pending"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,11 +52,11 @@ def test_the_materialization_shows_what_a_person_wants_to_see(shop: Shop):
     _, result = shop.run()
     [products] = result.asset_materializations_for_node("imports")[:1]
     for event in result.asset_materializations_for_node("imports"):
-        metadata = event.metadata
-        assert metadata["read"].value > 0
-        assert metadata["seconds"].value > 0
-        assert metadata["documents_per_second"].value > 0
-        assert metadata["sample"].value["sync"]["batch_id"]
+        shown: dict[str, Any] = {name: entry.value for name, entry in event.metadata.items()}
+        assert shown["read"] > 0
+        assert shown["seconds"] > 0
+        assert shown["documents_per_second"] > 0
+        assert shown["sample"]["sync"]["batch_id"]
     assert products.partition == shop.hash
 
 
@@ -211,3 +212,20 @@ def test_a_real_shop_is_found_by_words_sku_and_custom_field(new_shop: Callable[.
     assert "Blouse" in named("silk blouse")[0] or "Silk" in named("silk blouse")[0]
     assert shop.search("VA16-GO-NA")[0] == "product-6"
     assert "product-6" in shop.search("14k gold")
+
+
+PASSING_FAULTS = [
+    FaultKind.TRUNCATED_JSON,
+    FaultKind.HTML,
+    FaultKind.CUT_IN_BODY,
+    FaultKind.SERVER_ERROR,
+    FaultKind.TOO_MANY_REQUESTS,
+]
+
+
+@pytest.mark.parametrize("fault", PASSING_FAULTS)
+def test_answers_that_are_now_and_then_broken_are_asked_for_again(shop: Shop, fault: FaultKind):
+    shop.sandbox.admin.inject(shop.hash, fault, path="*/v3/catalog/products", count=2, seconds=1)
+    batch, result = shop.run(BatchType.PRODUCT)
+    assert result.success
+    assert batch.counts["products"]["written"] == 52

@@ -62,6 +62,8 @@ SHOP: dict[str, list[dict[str, Any]]] = {
         product(12, "Television Stand", search_keywords=["media unit", "sideboard"], calculated_price=140.0),
         product(13, "Men's Cotton T-Shirt", calculated_price=18.0),
         product(14, "Candle <Large> & Small", description="Burns for 40 hours & more", calculated_price=9.0),
+        product(15, "Stand Mixer", calculated_price=300.0),
+        product(16, "Mixer Stand", calculated_price=70.0),
     ],
     "categories": [
         {"id": 1, "type": "category", "name": "Lamps", "path": "Home > Lamps", "is_visible": True},
@@ -147,6 +149,11 @@ async def test_a_name_ranks_above_an_attribute_and_an_attribute_above_a_descript
     assert await find("14k") == ["product-3"]
 
 
+async def test_words_in_the_order_of_the_name_rank_first(find: Find) -> None:
+    assert await find("stand mixer") == ["product-15", "product-16"]
+    assert await find("mixer stand") == ["product-16", "product-15"]
+
+
 @pytest.mark.parametrize(
     ("query", "key"),
     [
@@ -179,6 +186,7 @@ async def test_stop_words_do_not_narrow_a_search(find: Find) -> None:
 
 async def test_a_search_of_stop_words_only_still_finds(find: Find) -> None:
     assert await find("to be or") == ["product-10"]
+    assert set(await find("for")) == {"product-14", "post-1"}
 
 
 async def test_most_words_of_a_long_search_are_enough_and_few_are_not(find: Find) -> None:

@@ -1,0 +1,88 @@
+"""The command line from end to end, as a newcomer uses it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_pipeline_tests.commands import Commands
+
+
+@pytest.mark.real_elasticsearch
+def test_a_store_is_added_synchronised_and_found(commands: Commands, store: str):
+    [listed] = commands("stores", "list", "--json").json()
+    assert (listed["hash"], listed["name"], listed["language"]) == (store, "Harbour & Pine", "en")
+    not_yet = commands("search", "--store", store, "tent").failed_in_one_line(2)
+    assert f"store {store} has no index yet" in not_yet
+
+    run = commands("sync", "run", "--store", store, "--type", "all")
+    assert (run.status, run.error) == (0, "")
+    assert run.out.count("\n") == 1
+    assert f"(all of store {store}) completed: 104 read, 94 written, 10 filtered" in run.out
+
+    hits = commands("search", "--store", store, "--json", "three-seat", "sofa").json()
+    assert hits[0]["_source"]["name"] == "Skerry Three-Seat Sofa"
+    assert "Skerry Three-Seat Sofa" in commands("search", "--store", store, "sofa").out
+
+    [batch] = commands("batches", "list", "--store", store, "--json").json()
+    shown = commands("batches", "show", str(batch["id"]), "--json").json()
+    assert (shown["status"], shown["trigger"], shown["type"]) == ("completed", "manual", "all")
+    assert [attempt["status"] for attempt in shown["attempts"]] == ["completed"]
+    assert "completed" in commands("batches", "list").out
+
+
+def test_synonyms_are_kept_and_work_after_a_batch(commands: Commands, store: str):
+    commands("sync", "run", "--store", store)
+    before = commands("search", "--store", store, "--json", "telly").json()
+    assert commands("synonyms", "add", "--store", store, "telly => television").status == 0
+    assert commands("synonyms", "list", "--store", store, "--json").json() == ["telly => television"]
+    assert commands("sync", "run", "--store", store, "--type", "synonyms").status == 0
+    assert len(commands("search", "--store", store, "--json", "telly").json()) > len(before)
+
+
+def test_words_are_imported_from_a_file_line_by_line(commands: Commands, store: str):
+    (commands.folder / "words.txt").write_text("# ours\nplease\n\nThanks  # both\n")
+    assert commands("stop-words", "import", "--store", store, "words.txt").status == 0
+    assert commands("stop-words", "list", "--store", store).out.split() == ["please", "thanks"]
+    assert commands("stop-words", "remove", "--store", store, "please", "--json").json() == {"changed": 1}
+
+
+def test_an_enqueued_batch_waits_and_warns_without_a_daemon(commands: Commands, store: str):
+    answer = commands("sync", "run", "--store", store, "--enqueue", "--delay", "60", "--json")
+    assert answer.status == 0
+    assert answer.json()["status"] == "pending"
+    assert answer.json()["not_before"] is not None
+    assert answer.error.startswith("warning: no Dagster daemon lives")
+
+
+def test_a_token_is_replaced_after_the_new_one_was_tried(commands: Commands, store: str, sandbox):
+    refused = commands("stores", "reenter-token", store, "--token-stdin", stdin="wrong\n")
+    assert "token" in refused.failed_in_one_line(1)
+    sandbox.admin.configure(store, token="a-newer-token")
+    assert commands("stores", "reenter-token", store, "--token-stdin", stdin="a-newer-token\n").status == 0
+    assert commands("sync", "run", "--store", store, "--type", "blog").status == 0
+
+
+def test_health_names_what_works_and_what_does_not(commands: Commands, store: str, sandbox):
+    answer = commands("health", "--json")
+    findings = {finding["what"]: finding["ok"] for finding in answer.json()}
+    assert findings.pop("Dagster daemon") is False
+    assert all(findings.values()), answer.out
+    assert f"store {store}" in findings
+    assert answer.status == 1
+    sandbox.admin.configure(store, status="suspended")
+    assert f"FAIL  store {store}" in commands("health").out
+
+
+@pytest.mark.invariant(7)
+def test_no_command_shows_a_secret(commands: Commands, store: str):
+    for words in (
+        ["stores", "list", "--json"],
+        ["stores", "show", store],
+        ["sync", "run", "--store", store, "--type", "synonyms", "--json"],
+        ["health", "--json"],
+    ):
+        answer = commands(*words)
+        assert "the-secret-token" not in answer.out + answer.error
+    written = [path for path in (commands.folder / "state").rglob("*") if path.is_file()]
+    assert written
+    assert not any(b"the-secret-token" in path.read_bytes() for path in written)

@@ -1,0 +1,68 @@
+"""Runs `sync-pipeline` as a process of its own, as a person or cron does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said and how it ended."""
+
+    status: int
+    out: str
+    error: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def failed_in_one_line(self, status: int) -> str:
+        """The one line on stderr of a command that ended with ``status``; fails on anything else."""
+        assert self.status == status, self
+        lines = self.error.strip().splitlines()
+        assert len(lines) == 1, self.error
+        assert lines[0].startswith("error: "), self.error
+        return lines[0]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The command line in a folder of its own, with the given variables and nothing else of this environment."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**kept, "SYNC_PIPELINE_STATE_DIR": str(self.folder / "state"), **self.variables, **more}
+
+    def __call__(self, *words: str, stdin: str = "", timeout: float = 120, **more: str) -> Answer:
+        done = subprocess.run(
+            [sys.executable, "-m", "sync_pipeline.cli", *words],
+            cwd=self.folder,
+            env=self.environment(**more),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+        """Starts a command and does not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "sync_pipeline.cli", *words],
+            cwd=self.folder,
+            env=self.environment(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
