@@ -9,11 +9,10 @@ from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.stores import UnknownStoreError
 from sync_pipeline.cli.batches import batch_fields, batch_seconds
 from sync_pipeline.cli.output import note, say
-from sync_pipeline.cli.search import hit_rows
+from sync_pipeline.cli.search import find, hit_rows
 from sync_pipeline.cli.sync import run_here
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.local.bigcommerce.sandbox import default_token
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType
 
 if TYPE_CHECKING:
@@ -40,8 +39,7 @@ def run(here: Environment) -> dict[str, Any]:
         error = SyncPipelineError((batch.error or {}).get("message", "the batch failed"))
         error.exit_status = exit_status
         raise error
-    pipeline = StoreSearch(here.settings, here.ledger, here.stores)
-    found = {query: asyncio.run(pipeline.search(DEMO_HASH, query, size=4)) for query in SEARCHES}
+    found = {query: asyncio.run(find(here.store_search, DEMO_HASH, query, size=4)) for query in SEARCHES}
     return {
         "batch": batch_fields(batch),
         "seconds": batch_seconds(batch),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
-from sync_pipeline.batches.database import LedgerUnavailableError, address, make_engine, reachable
+from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, reachable
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.schema import newest_revision, revision, upgrade
 from sync_pipeline.batches.secrets import development_keys, parse_keys
@@ -23,6 +23,7 @@ from sync_pipeline.cli.output import note
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines
 from sync_pipeline.logs import configure_logging
+from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Environment:
         if self.given.database_url is None:
             upgrade(engine)
         else:
+            check_server(engine)
             with reachable(engine), engine.connect() as connection:
                 found = revision(connection)
             if found != newest_revision():
@@ -104,6 +106,11 @@ class Environment:
         except OSError as error:
             raise UsageError(f"the state directory {self.given.state_dir} cannot be used: {error.strerror}") from None
         return home
+
+    @cached_property
+    def store_search(self) -> StoreSearch:
+        """The pipeline on this ledger and this search cluster."""
+        return StoreSearch(self.settings, self.ledger, self.stores)
 
     def exports(self) -> dict[str, str]:
         """The variables with which Dagster's own commands and processes work on this ledger and these engines."""

@@ -16,7 +16,6 @@ from sync_pipeline.cli.output import emit_json, say
 from sync_pipeline.connectors.elasticsearch.health import cluster_health
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
 from sync_pipeline.local.engines import running
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +85,7 @@ def _dagster_storage(here: Environment) -> str:
 
 def _search_cluster(here: Environment) -> str:
     async def look() -> str:
-        async with StoreSearch(here.settings, here.ledger, here.stores).cluster() as cluster:
+        async with here.store_search.cluster() as cluster:
             info = await cluster.check()
             state = await cluster_health(cluster)
         if state.read_only:
@@ -121,7 +120,7 @@ def _code_location(here: Environment) -> str:
 
 
 def _stores(here: Environment) -> list[dict[str, Any]]:
-    pipeline = StoreSearch(here.settings, here.ledger, here.stores)
+    pipeline = here.store_search
 
     def look(store_hash: str) -> str:
         async def ask() -> str:

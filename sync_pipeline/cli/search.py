@@ -10,10 +10,12 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search import serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
 COLUMNS = ("score", "id", "name", "price", "where")
 
@@ -33,11 +35,17 @@ def search(
     words = " ".join(query)
     with environment("search") as here:
         here.stores.get(store)
-        hits = asyncio.run(StoreSearch(here.settings, here.ledger, here.stores).search(store, words, size=size))
+        hits = asyncio.run(find(here.store_search, store, words, size=size))
     if as_json:
         emit_json(hits)
     else:
         emit_rows(hit_rows(hits), COLUMNS, as_json=False, empty=f"nothing found for {words!r}")
+
+
+async def find(pipeline: StoreSearch, store: str, words: str, *, size: int) -> list[dict[str, Any]]:
+    """The hits of a shopper's words. Raises NotIndexedError for a store without an index."""
+    async with pipeline.cluster() as cluster:
+        return await serving.search(cluster, store, words, size=size)
 
 
 def hit_rows(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,12 +13,13 @@ from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, note, say, warn
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search import serving
 from sync_pipeline.pipelines.store_search.admission import StoreFacts, inspect_store
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import Store
     from sync_pipeline.cli.environment import Environment
+    from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
 MAX_SECRET = 512
 
@@ -96,7 +97,7 @@ def remove(
     """Forgets a store and its secrets; its indices go on answering unless --delete-indices is given."""
     with environment("stores remove") as here:
         here.stores.get(store_hash)
-        deleted = asyncio.run(_pipeline(here).delete_indices(store_hash)) if delete_indices else []
+        deleted = asyncio.run(_delete_indices(here.store_search, store_hash)) if delete_indices else []
         here.stores.remove(store_hash)
     emit_json({"removed": store_hash, "deleted_indices": deleted}) if as_json else say(
         f"store {store_hash} removed" + (f", with {len(deleted)} indices" if deleted else "")
@@ -122,16 +123,16 @@ def rotate_keys(as_json: Json = False) -> None:
     emit_json({"changed": changed}) if as_json else say(f"{changed} secrets sealed again with the current key")
 
 
-def _pipeline(here: Environment) -> StoreSearch:
-    return StoreSearch(here.settings, here.ledger, here.stores)
+async def _delete_indices(pipeline: StoreSearch, store_hash: str) -> list[str]:
+    async with pipeline.cluster() as cluster:
+        return await serving.delete_indices(cluster, store_hash)
 
 
 def _inspect(here: Environment, store_hash: str, token: str, language: str | None) -> StoreFacts:
-    pipeline = _pipeline(here)
     note(f"asking BigCommerce about store {store_hash}")
 
     async def ask() -> StoreFacts:
-        async with pipeline.catalog_with(store_hash, token) as catalog:
+        async with here.store_search.catalog_with(store_hash, token) as catalog:
             return await inspect_store(catalog, store_hash, language_code=language)
 
     facts = asyncio.run(ask())

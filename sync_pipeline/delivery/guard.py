@@ -1,6 +1,7 @@
 """The delete guard: a source that suddenly has far fewer records is not believed until a person confirms.
 
-Invariant 4. Pure. The default bound, 15 %, is AWS Bedrock's `deletionProtectionThreshold` default; small indices may lose 20 records.
+Invariant 4. Pure. The default bound, 15 %, is AWS Bedrock's `deletionProtectionThreshold` default; small indices may
+lose 20 records.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from sync_pipeline.batches.database import address, check_server, make_engine, psycopg_url
+from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, psycopg_url
+from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SCHEMA, Base
 from sync_pipeline.batches.schema import newest_revision, revision, upgrade
 
@@ -55,3 +56,24 @@ def test_every_postgres_scheme_means_psycopg_3(scheme: str):
     url = psycopg_url(f"{scheme}://user:word@host:5433/name")
     assert url.drivername == "postgresql+psycopg"
     assert address(url) == "host:5433/name"
+
+
+def test_a_read_only_server_is_refused_in_one_line(empty_database_url: str):
+    engine = make_engine(empty_database_url)
+    upgrade(engine)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    engine.dispose()
+    for use in (check_server, lambda engine: Ledger(engine).next_version(), upgrade):
+        with pytest.raises(LedgerUnavailableError, match="is read-only"):
+            use(engine)
+    engine.dispose()
+
+
+def test_a_server_that_is_too_old_is_refused_in_one_line(empty_database_url: str, monkeypatch: pytest.MonkeyPatch):
+    engine = make_engine(empty_database_url)
+    monkeypatch.setattr("sync_pipeline.batches.database.MINIMUM_SERVER_VERSION", 99)
+    with pytest.raises(LedgerUnavailableError, match=r"PostgreSQL \d.* is too old: 99 is needed"):
+        check_server(engine)
+    engine.dispose()

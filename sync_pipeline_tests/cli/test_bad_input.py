@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_wrong_words_are_refused_with_status_2(commands: Commands, words: list[s
         ({"SYNC_PIPELINE_SECRET_KEYS": "k1:short"}, ["SYNC_PIPELINE_SECRET_KEYS, entry 1"]),
     ],
 )
-def test_malformed_settings_are_listed_all_at_once(commands: Commands, variables: dict[str, str], reasons: list[str]):
+def test_malformed_settings_are_listed_all_at_once(commands: Commands, variables: dict[str, Any], reasons: list[str]):
     line = commands("stores", "list", **variables).failed_in_one_line(2)
     assert all(reason in line for reason in reasons)
     assert "short" not in line

@@ -6,7 +6,7 @@ Each body is one `batch_part`: the ledger knows of every run, whoever started it
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 
 import dagster as dg
 
@@ -77,12 +77,13 @@ async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourcePa
     selected = [part for part in IMPORTS if dg.AssetKey(part.value) in context.selected_asset_keys]
     failures: list[tuple[Part, BaseException]] = []
     with store_part(context, store_search) as batch:
-        async for part, outcome in store_search.imports(batch, selected):
-            if isinstance(outcome, BaseException):
-                context.log.error("%s of store %s failed: %s", part, context.partition_key, one_line(outcome))
-                failures.append((part, outcome))
-            else:
-                yield dg.MaterializeResult(asset_key=part.value, metadata=import_report(outcome))
+        async with aclosing(store_search.imports(batch, selected)) as outcomes:
+            async for part, outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    context.log.error("%s of store %s failed: %s", part, context.partition_key, one_line(outcome))
+                    failures.append((part, outcome))
+                else:
+                    yield dg.MaterializeResult(asset_key=part.value, metadata=import_report(outcome))
         if failures:
             raise ImportsFailedError(failures)
 

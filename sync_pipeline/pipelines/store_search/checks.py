@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.pipelines.store_search.serving import Served, served
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
-from sync_pipeline.pipelines.store_search.types import KINDS, Part, kind_of
+from sync_pipeline.pipelines.store_search.types import KINDS, Kind, Part, kind_of
 
 DESCRIPTIONS = {
     "books_balance": "Every record that was read has exactly one outcome.",
@@ -43,23 +44,28 @@ def inspect(store_search: StoreSearch, store_hash: str, part: Part, run_id: str)
         nothing = (False, {"reason": dg.MetadataValue.text("the ledger knows of no finished import")})
         return dict.fromkeys(DESCRIPTIONS, nothing)
     kind = kind_of(part)
-    served = asyncio.run(store_search.served(store_hash, kind))
+    found = asyncio.run(_served(store_search, store_hash, kind))
     expected = {"index": figures["index"], "documents": figures["documents"]}
     return {
         "books_balance": (balances(figures), {"books": dg.MetadataValue.json(figures)}),
         "index_count": (
-            served.documents == figures["documents"],
-            {"expected": figures["documents"], "found": served.documents},
+            found.documents == figures["documents"],
+            {"expected": figures["documents"], "found": found.documents},
         ),
         "aliases": (
-            list(served.behind_kind) == [figures["index"]] and figures["index"] in served.behind_store,
+            list(found.behind_kind) == [figures["index"]] and figures["index"] in found.behind_store,
             {
                 "expected": dg.MetadataValue.json(expected),
-                "kind": dg.MetadataValue.json(list(served.behind_kind)),
-                "store": dg.MetadataValue.json(list(served.behind_store)),
+                "kind": dg.MetadataValue.json(list(found.behind_kind)),
+                "store": dg.MetadataValue.json(list(found.behind_store)),
             },
         ),
     }
+
+
+async def _served(store_search: StoreSearch, store_hash: str, kind: Kind) -> Served:
+    async with store_search.cluster() as cluster:
+        return await served(cluster, store_hash, kind)
 
 
 checks = [import_checks]

@@ -1,15 +1,17 @@
-"""One full import: a store's records into a new index, published when it is whole."""
+"""Full imports: a store's records into new indices, each published when it is whole, side by side."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
+from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
-from sync_pipeline.pipelines.store_search.types import PIPELINE
+from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -26,6 +28,38 @@ class ImportResult:
 
     figures: dict[str, Any]
     sample: bytes | None
+
+
+async def run_imports(
+    build: StoreBuild, source: StoreSource, parts: Sequence[Part]
+) -> AsyncGenerator[tuple[Part, ImportResult | Exception]]:
+    """Runs the imports at the same time; yields each as it ends, with its result or what stopped it.
+
+    Close it (``aclosing``) when leaving early: that cancels what is under way.
+    """
+
+    async def work(part: Part) -> tuple[Part, ImportResult | Exception]:
+        try:
+            return part, await run_import(build, source, kind_of(part))
+        except Exception as error:  # noqa: BLE001 - handed on, so that the other imports go on (invariant 6)
+            return part, error
+
+    tasks = [asyncio.create_task(work(part)) for part in parts]
+
+    def cancel() -> None:
+        for task in tasks:
+            task.cancel()
+
+    with OrderlyInterrupts(cancel) as interrupts:
+        try:
+            for ended in asyncio.as_completed(tasks):
+                yield await ended
+        except asyncio.CancelledError:
+            interrupts.deliver()
+            raise
+        finally:
+            cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportResult:

@@ -7,7 +7,7 @@ how words become settings (search_words.py), how records are read (source.py).
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,37 +20,19 @@ from sync_pipeline.connectors.bigcommerce.budget import RequestBudget
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.client import BigCommerceClient
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
-from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
-from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search import search_words
 from sync_pipeline.pipelines.store_search.builds import StoreBuild
-from sync_pipeline.pipelines.store_search.imports import ImportResult, run_import
-from sync_pipeline.pipelines.store_search.search_request import search_body
+from sync_pipeline.pipelines.store_search.imports import ImportResult, run_imports
 from sync_pipeline.pipelines.store_search.source import StoreSource
-from sync_pipeline.pipelines.store_search.types import IMPORTS, Kind, Part, kind_of, store_alias
+from sync_pipeline.pipelines.store_search.types import IMPORTS, Part, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from sync_pipeline.batches.models import Store
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.settings import Settings
-
-
-class NotIndexedError(UsageError):
-    """The store has no published index yet."""
-
-    kind = "not_indexed"
-
-
-@dataclass(frozen=True)
-class Served:
-    """What stands behind a kind's alias and the store's, and how many documents of the kind a search sees."""
-
-    behind_kind: Sequence[str]
-    behind_store: Sequence[str]
-    documents: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +58,7 @@ class StoreSearch:
         """Writes the stop words and applies them to the indices that this batch does not build anew."""
         store = self.stores.get(_hash(part))
         async with self.cluster() as cluster:
-            build = self._build(cluster, store, part)
+            build = await self._build(cluster, store, part)
             figures = await search_words.apply_stop_words(build, rebuilt=self._rebuilt(part))
         part.record(Part.STOP_WORDS, figures)
         return figures
@@ -85,7 +67,7 @@ class StoreSearch:
         """Puts the store's synonym rules to work."""
         store = self.stores.get(_hash(part))
         async with self.cluster() as cluster:
-            figures = await search_words.apply_synonyms(self._build(cluster, store, part))
+            figures = await search_words.apply_synonyms(await self._build(cluster, store, part))
         part.record(Part.SYNONYMS, figures)
         return figures
 
@@ -93,7 +75,7 @@ class StoreSearch:
         """Removes ownerless indices and creates those that the imports of this batch will fill."""
         store = self.stores.get(_hash(part))
         async with self.cluster() as cluster:
-            build = self._build(cluster, store, part)
+            build = await self._build(cluster, store, part)
             removed = await build.remove_ownerless()
             created = [await build.index_for(kind_of(planned)) for planned in self._rebuilt(part)]
         figures = {"created": created, "removed": removed}
@@ -102,25 +84,21 @@ class StoreSearch:
 
     async def imports(
         self, part: BatchPart, selected: Sequence[Part]
-    ) -> AsyncIterator[tuple[Part, ImportResult | Exception]]:
-        """Runs the imports side by side; yields each as it ends, with its result or what stopped it."""
+    ) -> AsyncGenerator[tuple[Part, ImportResult | Exception]]:
+        """Runs the imports side by side; yields each as it ends, with its result or what stopped it.
+
+        Close it (``aclosing``) when leaving early: that cancels what is under way.
+        """
         store = self.stores.get(_hash(part))
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(self.cluster())
             catalog = await stack.enter_async_context(self.catalog(store))
-            build = self._build(cluster, store, part)
+            build = await self._build(cluster, store, part)
             source = StoreSource(catalog, batch_id=part.batch.id, clock=self.clock)
 
-            async def work(one: Part) -> tuple[Part, ImportResult | Exception]:
-                try:
-                    return one, await run_import(build, source, kind_of(one))
-                except Exception as error:  # noqa: BLE001 - handed on, so that the other imports go on (invariant 6)
-                    return one, error
-
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(work(one)) for one in selected]
-                for ended in asyncio.as_completed(tasks):
-                    yield await ended
+            async with aclosing(run_imports(build, source, selected)) as outcomes:
+                async for ended in outcomes:
+                    yield ended
 
     def newest_figures(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
         """The figures of an import: this run's, or those of the store's newest batch that finished it."""
@@ -129,16 +107,6 @@ class StoreSearch:
             if batch is not None and part in batch.counts:
                 return batch.counts[part]
         return None
-
-    async def served(self, store_hash: str, kind: Kind) -> Served:
-        """What searches of a kind see now."""
-        async with self.cluster() as cluster:
-            indices = StoreIndices(cluster, store_hash)
-            return Served(
-                behind_kind=await indices.current(kind.word),
-                behind_store=await indices.behind_store(),
-                documents=await indices.count(kind.alias(store_hash)),
-            )
 
     def cluster(self) -> SearchCluster:
         """A connection to the search cluster, to be used as an async context manager."""
@@ -163,31 +131,8 @@ class StoreSearch:
         ) as client:
             yield Catalog(client, next_version=lambda: asyncio.to_thread(self.ledger.next_version))
 
-    async def search(self, store_hash: str, query: str, *, size: int = 10) -> list[dict[str, Any]]:
-        """The hits of a shopper's query over all of a store's documents, best first, as Elasticsearch gives them.
-
-        Raises NotIndexedError when nothing of the store was ever published.
-        """
-        async with self.cluster() as cluster:
-            if not await StoreIndices(cluster, store_hash).behind_store():
-                raise NotIndexedError(
-                    f"store {store_hash} has no index yet: `sync-pipeline sync run --store {store_hash} --type all`"
-                )
-            with cluster.errors(f"searching store {store_hash}"):
-                answer = await cluster.reads.search(index=store_alias(store_hash), body=search_body(query, size=size))
-        return answer["hits"]["hits"]
-
-    async def delete_indices(self, store_hash: str) -> list[str]:
-        """Deletes every index of a store and its synonyms set; searches find nothing of it any more."""
-        async with self.cluster() as cluster:
-            indices = StoreIndices(cluster, store_hash)
-            names = [index.name for index in await indices.list()]
-            for name in names:
-                await indices.delete(name)
-            await SynonymsSet(cluster, store_alias(store_hash)).delete()
-        return names
-
-    def _build(self, cluster: SearchCluster, store: Store, part: BatchPart) -> StoreBuild:
+    async def _build(self, cluster: SearchCluster, store: Store, part: BatchPart) -> StoreBuild:
+        await cluster.check()
         return StoreBuild(
             cluster=cluster,
             store=store,

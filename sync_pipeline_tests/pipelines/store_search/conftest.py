@@ -23,6 +23,7 @@ from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.dagster_runs import run_tags
 from sync_pipeline.definitions import build_defs
 from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.pipelines.store_search import serving
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import BatchType
@@ -89,7 +90,12 @@ class Shop:
 
     def search(self, query: str, *, size: int = 10) -> list[str]:
         """The ids of the hits, best first."""
-        return [hit["_id"] for hit in asyncio.run(self.pipeline.search(self.hash, query, size=size))]
+
+        async def ask() -> list[str]:
+            async with self.pipeline.cluster() as cluster:
+                return [hit["_id"] for hit in await serving.search(cluster, self.hash, query, size=size)]
+
+        return asyncio.run(ask())
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """Everything that searches of the store can see, by id, without `sync`."""
@@ -136,9 +142,13 @@ def new_shop(
         pipeline.stores.save(store_hash, name="Shop", token=TOKEN, language=language)
         return Shop(store_hash, pipeline, sandbox, instance)
 
+    async def delete(store_hash: str) -> None:
+        async with pipeline.cluster() as cluster:
+            await serving.delete_indices(cluster, store_hash)
+
     yield make
     for store_hash in made:
-        asyncio.run(pipeline.delete_indices(store_hash))
+        asyncio.run(delete(store_hash))
         sandbox.admin.close_store(store_hash)
 
 
