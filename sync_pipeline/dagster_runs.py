@@ -5,6 +5,7 @@ Besides the pipelines' own assets, automation, checks and partitions, this is th
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 BATCH_TAG = "sync_pipeline/batch"
 ATTEMPT_TAG = "sync_pipeline/attempt"
+#: Without a heartbeat for so long, no daemon works.
+DAEMON_SILENCE_SECONDS = 90.0
 SCHEDULE_TAG = "dagster/schedule_name"
 
 
@@ -133,9 +136,13 @@ def run_job(definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: 
 
 
 def daemon_is_alive() -> bool:
-    """Whether a Dagster daemon works on this instance, so that enqueued batches will start."""
-    instance = dg.DagsterInstance.get()
-    return any(status.healthy for status in instance.get_daemon_statuses().values())
+    """Whether a Dagster daemon works on this instance, so that enqueued batches will start.
+
+    Dagster itself calls one healthy for half an hour after its last heartbeat; one comes every 30 s.
+    """
+    statuses = dg.DagsterInstance.get().get_daemon_statuses().values()
+    beats = [status.last_heartbeat.timestamp for status in statuses if status.last_heartbeat]
+    return time.time() - max(beats, default=0.0) < DAEMON_SILENCE_SECONDS
 
 
 def check_loadable(definitions: dg.Definitions) -> None:
