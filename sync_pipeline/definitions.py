@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from sync_pipeline.errors import UsageError
+from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipelines.store_search import assets, automation, checks
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.settings import load_settings
@@ -21,7 +22,9 @@ class StoreSearchResource(dg.ConfigurableResource):
 
     def create_resource(self, context: dg.InitResourceContext) -> StoreSearch:
         """The pipeline; it connects when it is first used."""
-        return StoreSearch.from_settings(load_settings())
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.sync_pipeline_log_file)
+        return StoreSearch.from_settings(settings)
 
 
 def build_defs(**resources: Any) -> dg.Definitions:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, reachable
@@ -28,6 +29,9 @@ from sync_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: Settings that are exported also when nobody set them: by then they have a value.
+ADDRESSES = {"database_url", "dagster_database_url", "elasticsearch_url", "bigcommerce_api_url"}
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -117,17 +121,15 @@ class Environment:
         settings = self.settings
         self.ledger  # noqa: B018 - upgraded before anyone uses it
         dagster_url = make_url(settings.dagster_database_url or "").set(drivername="postgresql+psycopg2")
-        names = {
-            "DAGSTER_HOME": str(self.dagster_home),
-            "DAGSTER_DATABASE_URL": dagster_url.render_as_string(hide_password=False),
-            "DATABASE_URL": settings.database_url,
-            "ELASTICSEARCH_URL": settings.elasticsearch_url,
-            "ELASTICSEARCH_API_KEY": _plain(settings.elasticsearch_api_key),
-            "BIGCOMMERCE_API_URL": settings.bigcommerce_api_url,
-            "SYNC_PIPELINE_SECRET_KEYS": _plain(settings.sync_pipeline_secret_keys),
-            "SYNC_PIPELINE_STATE_DIR": settings.state_dir,
-        }
-        return {name: str(value) for name, value in names.items() if value is not None}
+        exported = {"DAGSTER_HOME": str(self.dagster_home)}
+        for name in Settings.model_fields:
+            value = getattr(settings, name)
+            if value is not None and (name in self.given.model_fields_set or name in ADDRESSES):
+                plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+                exported[name.upper()] = str(plain)
+        exported["DAGSTER_DATABASE_URL"] = dagster_url.render_as_string(hide_password=False)
+        exported["SYNC_PIPELINE_STATE_DIR"] = str(settings.state_dir)
+        return exported
 
     def become_dagster(self) -> None:
         """Puts the exports into this process, for running a job here."""
@@ -153,7 +155,3 @@ def environment(owner: str, *, idle: float = IDLE_SECONDS) -> Iterator[Environme
         yield surroundings
     finally:
         surroundings.close()
-
-
-def _plain(secret) -> str | None:
-    return None if secret is None else secret.get_secret_value()

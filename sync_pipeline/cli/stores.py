@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,10 +59,13 @@ def add(
             client_secret=client_secret,
         )
     if as_json:
-        emit_json({"hash": store_hash, "name": name or facts.name, "language": facts.language, "counts": facts.counts})
+        emit_json({**asdict(facts), "hash": store_hash, "name": name or facts.name})
         return
     counts = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in facts.counts.items())
     say(f"store {store_hash} ({name or facts.name}) added: {counts}; language {facts.language}")
+    if facts.quota is not None:
+        requests, seconds = facts.quota
+        say(f"its quota of {requests} requests in {seconds:g} s is shared by all its apps")
     say(f"next: sync-pipeline sync run --store {store_hash} --type all")
 
 

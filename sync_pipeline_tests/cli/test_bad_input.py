@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,21 +139,3 @@ def test_a_state_directory_that_cannot_be_used_is_one_line(commands: Commands):
     (commands.folder / "file").write_text("")
     line = commands("stores", "list", SYNC_PIPELINE_STATE_DIR=str(commands.folder / "file" / "below"))
     assert "cannot be used" in line.failed_in_one_line(2)
-
-
-def test_loading_the_definitions_imports_no_vendors_client(project: Path):
-    code = (
-        "import sys, sync_pipeline.definitions as d; d.build_defs();"
-        "print([n for n in ('elasticsearch', 'weaviate', 'chromadb', 'algoliasearch', 'pyairtable', 'gspread')"
-        " if n in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-        env=os.environ,
-    )
-    assert done.stdout.strip() == "[]"

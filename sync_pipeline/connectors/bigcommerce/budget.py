@@ -58,6 +58,13 @@ class RequestBudget:
         self._refused_at = -math.inf
         self._succeeded_at = -math.inf
 
+    @property
+    def quota(self) -> tuple[int, float] | None:
+        """Requests per window and the window's length in seconds, as the newest answer told; None if none did."""
+        if self._window is None or self._window.quota is None:
+            return None
+        return self._window.quota, self._window.length
+
     @asynccontextmanager
     async def turn(self, *, since: float) -> AsyncGenerator[Turn]:
         """Hold one request's place, from admission until its body is read.

@@ -61,6 +61,11 @@ class Catalog:
         self._next_version = next_version
         self._products = ProductListings(client, next_version)
 
+    @property
+    def quota(self) -> tuple[int, float] | None:
+        """The store's request quota and its window in seconds, as the newest answer told it."""
+        return self._client.quota
+
     async def store(self) -> Store:
         """The store's own name, currency, language, status and default channel."""
         return await self._client.get(_one("/v2/store", Store))

@@ -81,6 +81,11 @@ class BigCommerceClient:
             follow_redirects=False,
         )
 
+    @property
+    def quota(self) -> tuple[int, float] | None:
+        """The store's request quota; see ``RequestBudget.quota``."""
+        return self._budget.quota
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -24,7 +24,11 @@ class StoreRefusedError(UsageError):
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """What a store says of itself. ``language`` is the code whose rules search will use; ``counts`` by collection."""
+    """What a store says of itself.
+
+    ``language`` is the code whose rules search will use; ``counts`` are by collection; ``quota`` is the number of
+    requests in a window of so many seconds, shared by all apps of the store.
+    """
 
     name: str
     language: str
@@ -33,6 +37,7 @@ class StoreFacts:
     plan: str | None
     status: str | None
     counts: dict[str, int]
+    quota: tuple[int, float] | None
 
 
 async def inspect_store(catalog: Catalog, store_hash: str, *, language_code: str | None) -> StoreFacts:
@@ -57,6 +62,7 @@ async def inspect_store(catalog: Catalog, store_hash: str, *, language_code: str
         plan=store.plan_name,
         status=store.status,
         counts={"products": products, "categories": categories, "pages": pages, "blog_posts": posts},
+        quota=catalog.quota,
     )
 
 

@@ -44,6 +44,7 @@ class StoreBuild:
     synonym_rules: list[str]
     folder: Path
     clock: Clock
+    removed: list[str] = field(default_factory=list)
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @cached_property
@@ -79,8 +80,11 @@ class StoreBuild:
             return await self.create(kind)
 
     async def create(self, kind: Kind) -> str:
-        """A new, empty index of the kind. A store without its synonyms set gets it first."""
-        await self.fence()
+        """A new, empty index of the kind, after the ownerless ones of the kind are gone.
+
+        A store without its synonyms set gets it first.
+        """
+        await self.remove_ownerless(kind)
         if await self.synonyms_set.get() is None:
             await self.put_synonyms()
         name = self.indices.new_name(kind.word, self.clock.now())
@@ -97,10 +101,11 @@ class StoreBuild:
         return name
 
     async def publish(self, kind: Kind, name: str, *, documents: int) -> dict[str, Any]:
-        """Puts a filled index behind the kind's aliases and removes what it replaces.
+        """Puts a filled index behind the kind's aliases.
 
-        Raises IndexCheckError when it does not hold ``documents`` documents, DeleteGuardError when it holds far fewer
-        than the index that it would replace.
+        What it replaces stays until the kind's next build: searches that are under way on it end in peace. Raises
+        IndexCheckError when it does not hold ``documents`` documents, DeleteGuardError when it holds far fewer than the
+        index that it would replace.
         """
         await self.indices.finish_build(name)
         found = await self.indices.count(name)
@@ -115,22 +120,18 @@ class StoreBuild:
         )
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
-        for old in replaced:
-            await self.indices.delete(old)
         return {"index": name, "documents": found, "replaced": replaced}
 
-    async def remove_ownerless(self) -> list[str]:
-        """Removes the store's indices that no alias names and this attempt did not make.
+    async def remove_ownerless(self, kind: Kind) -> None:
+        """Removes the kind's indices that no alias names and this attempt did not make; notes them in ``removed``.
 
         This batch holds the store's bulk lane, so no other live batch can own one.
         """
         await self.fence()
-        ownerless = [
-            index.name for index in await self.indices.list() if not index.aliases and not self._is_mine(index)
-        ]
-        for name in ownerless:
-            await self.indices.delete(name)
-        return ownerless
+        for index in await self.indices.list():
+            if index.kind == kind.word and not index.aliases and not self._is_mine(index):
+                await self.indices.delete(index.name)
+                self.removed.append(index.name)
 
     def _is_mine(self, index: PhysicalIndex) -> bool:
         batch = self.part.batch

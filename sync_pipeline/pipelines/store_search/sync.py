@@ -76,9 +76,8 @@ class StoreSearch:
         store = self.stores.get(_hash(part))
         async with self.cluster() as cluster:
             build = await self._build(cluster, store, part)
-            removed = await build.remove_ownerless()
             created = [await build.index_for(kind_of(planned)) for planned in self._rebuilt(part)]
-        figures = {"created": created, "removed": removed}
+        figures = {"created": created, "removed": build.removed}
         part.record(Part.SEARCH_INDEX, figures)
         return figures
 

@@ -109,6 +109,10 @@ class Shop:
 
         return asyncio.run(read())
 
+    def served(self) -> set[str]:
+        """The physical indices of the store that an alias names."""
+        return {name for name, aliases in self.indices().items() if aliases}
+
     def indices(self) -> dict[str, list[str]]:
         """The physical indices of the store with their aliases."""
 

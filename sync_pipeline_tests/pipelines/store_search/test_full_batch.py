@@ -70,19 +70,30 @@ def test_the_three_imports_run_at_the_same_time(shop: Shop):
 
 def test_a_second_batch_replaces_the_indices_and_what_was_deleted_is_gone(shop: Shop):
     shop.run()
-    before = shop.indices()
+    first = shop.served()
     assert "product-101" in shop.documents()
     shop.sandbox.admin.delete(shop.hash, "products", 101)
     shop.sandbox.admin.update(shop.hash, "products", 102, {"name": "Cove Corner Settee"})
     batch, result = shop.run()
     assert result.success
-    after = shop.indices()
-    assert len(after) == 3
-    assert not before.keys() & after.keys()
+    second = shop.served()
+    assert len(second) == 3
+    assert not first & second
     documents = shop.documents()
     assert "product-101" not in documents
     assert documents["product-102"]["name"] == "Cove Corner Settee"
-    assert batch.counts["products"]["replaced"] == [name for name in before if "-products-" in name]
+    assert batch.counts["products"]["replaced"] == [name for name in first if "-products-" in name]
+
+
+def test_what_was_replaced_stays_until_the_next_build_and_no_longer(shop: Shop):
+    shop.run()
+    first = shop.served()
+    shop.run()
+    assert shop.indices().keys() == first | shop.served()
+    second = shop.served()
+    batch, _ = shop.run()
+    assert set(batch.counts["search_index"]["removed"]) == first
+    assert shop.indices().keys() == second | shop.served()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,7 @@ def test_every_type_does_its_own_parts_also_for_a_store_that_has_nothing_yet(
 @pytest.mark.invariant(6)
 def test_a_failing_import_fails_its_batch_and_leaves_the_old_index_and_the_others_results(shop: Shop):
     shop.run()
-    before = shop.indices()
+    before = shop.served()
     shop.sandbox.admin.inject(shop.hash, FaultKind.WRONG_TOKEN, path="*/v2/blog/posts*")
     shop.sandbox.admin.update(shop.hash, "products", 102, {"name": "Renamed meanwhile"})
     batch, result = shop.run()
@@ -129,7 +140,8 @@ def test_a_failing_import_fails_its_batch_and_leaves_the_old_index_and_the_other
     shop.sandbox.admin.clear_faults(shop.hash)
     again, result = shop.run_batch(shop.pipeline.ledger.retry(batch.id))
     assert (again.status, again.attempt, result.success) == ("completed", 2, True)
-    assert len(shop.indices()) == 3
+    assert len(shop.served()) == 3
+    assert len(shop.indices()) == 6
 
 
 @pytest.mark.invariant(4)

@@ -1,0 +1,87 @@
+"""What Dagster loads: names and shapes that people and sensors hold on to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from sync_pipeline.definitions import build_defs
+from sync_pipeline.pipelines.store_search.types import BatchType
+
+CHAIN = {
+    "stop_words": set(),
+    "synonyms": set(),
+    "search_index": {"stop_words", "synonyms"},
+    "products": {"search_index"},
+    "categories": {"search_index"},
+    "blog_posts": {"search_index"},
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_defs()
+
+
+def test_the_assets_are_the_chain(definitions: dg.Definitions):
+    specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+    assert {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs.items()} == CHAIN
+    assert {spec.group_name for spec in specs.values()} == {"store_search"}
+    assert {spec.partitions_def for spec in specs.values()} == {dg.DynamicPartitionsDefinition(name="stores")}
+    assert all(spec.description for spec in specs.values())
+
+
+@pytest.mark.parametrize("batch_type", list(BatchType))
+def test_every_batch_type_has_a_job_of_its_parts(definitions: dg.Definitions, batch_type: BatchType):
+    job = definitions.resolve_job_def(batch_type.job)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(batch_type.parts)
+    assert job.description
+    assert job.executor_def is dg.in_process_executor
+
+
+def test_the_sensors_are_on_by_themselves(definitions: dg.Definitions):
+    sensors = {sensor.name: sensor.default_status for sensor in definitions.sensors or []}
+    assert sensors == dict.fromkeys(
+        ["pending_batches", "failed_runs", "cancelled_runs"], dg.DefaultSensorStatus.RUNNING
+    )
+
+
+def test_every_import_has_its_checks(definitions: dg.Definitions):
+    graph = definitions.resolve_asset_graph()
+    checks = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
+    assert checks == {
+        (asset, check)
+        for asset in ("products", "categories", "blog_posts")
+        for check in ("books_balance", "index_count", "aliases")
+    }
+
+
+def test_loading_in_a_fresh_interpreter_imports_no_vendors_client(project: Path):
+    code = (
+        "import sys, sync_pipeline.definitions as d; d.build_defs();"
+        "print([n for n in ('elasticsearch', 'weaviate', 'chromadb', 'algoliasearch', 'pyairtable', 'gspread')"
+        " if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_the_exports_the_definitions_say_what_is_missing(project: Path):
+    code = "from sync_pipeline.definitions import defs; defs()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120, check=False, env={}
+    )
+    assert done.returncode != 0
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .endswith(
+            'DATABASE_URL, ELASTICSEARCH_URL not set: run `eval "$(sync-pipeline env)"` in this folder first'
+        )
+    )
