@@ -46,6 +46,11 @@ class Environment:
     opened: list[Engines] = field(default_factory=list)
     sandbox_url: str | None = None
 
+    @property
+    def log_file(self) -> Path:
+        """Where a command's log lines go: stderr is for the person."""
+        return self.given.sync_pipeline_log_file or self.given.state_dir / "logs" / "commands.log"
+
     @cached_property
     def engines(self) -> Engines:
         """The embedded engines of the state directory."""
@@ -132,8 +137,8 @@ class Environment:
         return exported
 
     def become_dagster(self) -> None:
-        """Puts the exports into this process, for running a job here."""
-        os.environ.update(self.exports())
+        """Puts the exports into this process, for running a job here; its log lines go where the command's go."""
+        os.environ.update(self.exports(), SYNC_PIPELINE_LOG_FILE=str(self.log_file))
 
     def close(self) -> None:
         """Lets go of the engines; they stay up for their idle time."""
@@ -148,9 +153,7 @@ def environment(owner: str, *, idle: float = IDLE_SECONDS) -> Iterator[Environme
     """The environment of the command ``owner``. Raises SettingsError when settings are malformed."""
     settings = load_settings()
     surroundings = Environment(settings, owner, idle)
-    configure_logging(
-        settings.log_level, settings.sync_pipeline_log_file or settings.state_dir / "logs" / "commands.log"
-    )
+    configure_logging(settings.log_level, surroundings.log_file)
     try:
         yield surroundings
     finally:
