@@ -81,7 +81,5 @@ def test_without_the_exports_the_definitions_say_what_is_missing(project: Path):
     assert (
         done.stderr.strip()
         .splitlines()[-1]
-        .endswith(
-            'DATABASE_URL, ELASTICSEARCH_URL not set: run `eval "$(sync-pipeline env)"` in this folder first'
-        )
+        .endswith('DATABASE_URL, ELASTICSEARCH_URL not set: run `eval "$(sync-pipeline env)"` in this folder first')
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,20 @@ def test_a_real_shop_is_found_by_words_sku_and_custom_field(new_shop: Callable[.
     assert result.success
     read = {part: batch.counts[part]["read"] for part in ("products", "categories", "blog_posts")}
     assert read == {"products": 85, "categories": 19 + 6, "blog_posts": 7}
+    # What may be seen, told from the files themselves: this shop hides one category, and no product.
+    files = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("products", "categories", "pages")}
+    posts = json.loads((folder / "blog_posts.json").read_text())
+    expected = {f"product-{record['id']}" for record in files["products"] if record["is_visible"]}
+    expected |= {f"category-{record['category_id']}" for record in files["categories"] if record["is_visible"]}
+    expected |= {
+        f"page-{record['id']}"
+        for record in files["pages"]
+        if record["is_visible"] and not record["is_customers_only"] and record["type"] != "link"
+    }
+    expected |= {f"post-{record['id']}" for record in posts if record["is_published"]}
     documents = shop.documents()
+    assert documents.keys() == expected
+    assert sum(batch.counts[part]["written"] for part in read) == len(expected)
 
     def named(query: str) -> list[str]:
         return [documents[key].get("name") or documents[key]["title"] for key in shop.search(query)]
