@@ -183,3 +183,30 @@ class SynonymRule(Base):
     store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
     rule: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
+
+
+class SavedQuery(Base):
+    """A query of a store and the documents that should be among its first ``top`` hits: a measure of quality."""
+
+    __tablename__ = "saved_queries"
+
+    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
+    query: Mapped[str] = mapped_column(primary_key=True)
+    #: Document ids, such as `product-12`.
+    expected: Mapped[list[str]]
+    top: Mapped[int] = mapped_column(server_default="10")
+    created_at: Mapped[datetime]
+
+
+class SyncedKey(Base):
+    """What a scope's last synchronisation saw of a record that has no date of its own (``kind`` brand or category).
+
+    ``value`` is what other documents took from it: the brand's name, the category's full path, empty when it has none.
+    """
+
+    __tablename__ = "synced_keys"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
