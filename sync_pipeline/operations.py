@@ -35,7 +35,7 @@ class Operation:
 
     ``key`` is the destination's document id; ``version`` grows per key (an older one must never win); ``fingerprint``
     is the 64-bit content hash as 16 hex digits; ``body`` is the document rendered once, as UTF-8 JSON, or None for a
-    delete.
+    delete. ``absent`` marks the delete of a key that was found only in the destination: no record of it was read.
     """
 
     key: str
@@ -43,6 +43,7 @@ class Operation:
     action: Action = Action.UPSERT
     fingerprint: str = ""
     body: bytes | None = None
+    absent: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -51,6 +52,14 @@ class Filtered:
 
     key: str
     reason: str
+    version: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Unchanged:
+    """A record whose document the destination already has, to the last letter."""
+
+    key: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,7 +77,7 @@ class Rejected:
     version: int = 0
 
 
-Item = Operation | Filtered | Rejected
+Item = Operation | Filtered | Unchanged | Rejected
 
 
 @dataclass(slots=True, frozen=True)

@@ -13,6 +13,7 @@ from sync_pipeline.cli.search import find, hit_rows
 from sync_pipeline.cli.sync import run_here
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.local.bigcommerce.sandbox import default_token
+from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def run(here: Environment) -> dict[str, Any]:
     """Synchronises the sandbox store and searches it; returns what there is to tell. Raises if the batch fails."""
     prepare(here)
     note("running an All batch")
-    batch, exit_status = run_here(here, DEMO_HASH, BatchType.ALL)
+    batch, exit_status = run_here(here, store_request(DEMO_HASH, BatchType.ALL))
     if batch.status != Status.COMPLETED:
         error = SyncPipelineError((batch.error or {}).get("message", "the batch failed"))
         error.exit_status = exit_status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncBatch
+    from sync_pipeline.batches.requests import BatchRequest
     from sync_pipeline.cli.environment import Environment
 
 app = typer.Typer(help="Run a synchronisation.", no_args_is_help=True)
 
 Type = Annotated[str, typer.Option("--type", help="all, product, category, blog, stop-words or synonyms.")]
+ModeOption = Annotated[
+    str, typer.Option(help="full: rebuild. incremental: what changed since the last batch. selective: --ids.")
+]
 DelayOption = Annotated[int | None, typer.Option(min=0, help="With --enqueue: not before so many seconds.")]
 
 POLL_SECONDS = 0.5
@@ -46,14 +51,19 @@ def sync() -> None:
 def run(
     store: StoreHash,
     type_: Type = "all",
-    mode: Annotated[str, typer.Option(help="full: rebuild.")] = "full",
+    mode: ModeOption = "full",
+    ids: Annotated[str | None, typer.Option(metavar="ID,…", help="With --mode selective: which records.")] = None,
+    confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")] = False,
     enqueue: Annotated[bool, typer.Option("--enqueue", help="Leave it to the daemon.")] = False,
     delay: DelayOption = None,
     as_json: Json = False,
 ) -> int:
     """Synchronises a store: one batch, to its end."""
     kind = batch_type(type_)
-    request = store_request(store, kind, mode=mode, delay=timedelta(seconds=delay or 0))
+    chosen = None if ids is None else ids.split(",")
+    request = store_request(
+        store, kind, mode=mode, ids=chosen, confirm_deletes=confirm_deletes, delay=timedelta(seconds=delay or 0)
+    )
     if delay is not None and not enqueue:
         raise UsageError("--delay goes with --enqueue")
     with environment("sync run") as here:
@@ -63,12 +73,12 @@ def run(
             _warn_without_daemon(here)
             emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
             return 0
-        batch, exit_status = run_here(here, store, kind, mode=mode)
+        batch, exit_status = run_here(here, request)
     report(batch, as_json=as_json)
     return exit_status
 
 
-def run_here(here: Environment, store: str, kind: BatchType, *, mode: str = "full") -> tuple[SyncBatch, int]:
+def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
     """Runs a batch in this process, recorded in Dagster, with progress; returns it at its end and an exit status."""
     from sync_pipeline.dagster_runs import run_job  # noqa: PLC0415 - Dagster costs a second of every command
     from sync_pipeline.definitions import build_defs  # noqa: PLC0415
@@ -76,9 +86,10 @@ def run_here(here: Environment, store: str, kind: BatchType, *, mode: str = "ful
     here.become_dagster()
     reap(here.ledger)
     run_id = str(uuid.uuid4())
-    batch = here.ledger.request(store_request(store, kind, mode=mode, reserved_for=run_id))
+    batch = here.ledger.request(replace(request, reserved_for=run_id))
+    job = BatchType(batch.type).job
     with _progress(here.ledger, batch):
-        unexpected = run_job(build_defs(), kind.job, batch=batch, run_id=run_id, partition_key=store)
+        unexpected = run_job(build_defs(), job, batch=batch, run_id=run_id, partition_key=batch.store_hash or "")
     batch = here.ledger.get(batch.id)
     if batch.status == Status.COMPLETED:
         return batch, 0

@@ -23,6 +23,7 @@ from sync_pipeline.operations import (
     Outcome,
     Rejected,
     RetryableDestinationError,
+    Unchanged,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ class Delivery:
             async for page in pages:
                 rejected = []
                 for item in page:
-                    self.books.read += 1
+                    if isinstance(item, Operation) and item.absent:
+                        self.books.absent += 1
+                    else:
+                        self.books.read += 1
                     match item:
                         case Operation():
                             length = len(item.body or b"")
@@ -84,6 +88,8 @@ class Delivery:
                             size += length
                         case Filtered():
                             self.books.count(Outcome.FILTERED, item.reason)
+                        case Unchanged():
+                            self.books.count(Outcome.UNCHANGED)
                         case Rejected():
                             rejected.append(item)
                 await self._bury(rejected)

@@ -18,7 +18,7 @@ from sync_pipeline.connectors.bigcommerce.answers import v2_page, v3_page
 from sync_pipeline.connectors.bigcommerce.collection import Collection, read_collection
 from sync_pipeline.connectors.bigcommerce.errors import MissingScopeError
 from sync_pipeline.connectors.bigcommerce.listing import RecordPage, RecordReader
-from sync_pipeline.connectors.bigcommerce.products import INCLUDE, PRODUCTS_PATH, ProductListings
+from sync_pipeline.connectors.bigcommerce.products import INCLUDE, PRODUCTS_PATH, ProductId, ProductListings
 from sync_pipeline.connectors.bigcommerce.records import (
     BlogPost,
     Brand,
@@ -151,6 +151,10 @@ class Catalog:
     ) -> AsyncGenerator[RecordPage[Product]]:
         """The products of ``ids``; each page tells the ids that are ``absent``."""
         return self._products.by_id(ids, include=include)
+
+    def visible_product_ids(self) -> AsyncGenerator[RecordPage[ProductId]]:
+        """The ids of all visible products, for telling what is gone."""
+        return self._products.visible_ids()
 
     async def _v3(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -21,7 +21,7 @@ from sync_pipeline.connectors.bigcommerce.completeness import incompleteness
 from sync_pipeline.connectors.bigcommerce.errors import BadAnswerError, IncompleteListingError
 from sync_pipeline.connectors.bigcommerce.keyset import IdRange, KeysetReader
 from sync_pipeline.connectors.bigcommerce.listing import RecordPage, RecordReader
-from sync_pipeline.connectors.bigcommerce.records import Product
+from sync_pipeline.connectors.bigcommerce.records import Product, RecordId
 from sync_pipeline.connectors.bigcommerce.request import MOST_PER_PAGE, PageRequest, PageSize, Params, Request
 from sync_pipeline.connectors.bigcommerce.scopes import Scope
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
     from sync_pipeline.connectors.bigcommerce.client import BigCommerceClient
+
+T = TypeVar("T")
 
 PRODUCTS_PATH = "/v3/catalog/products"
 INCLUDE = ("variants", "custom_fields", "images", "channels")
@@ -38,8 +40,10 @@ _BY_ID = {"sort": "id", "direction": "asc"}
 _CHEAPEST = {"limit": 1, "include_fields": "name"}
 
 
-class _IdOnly(msgspec.Struct):
-    id: int
+class ProductId(msgspec.Struct, frozen=True):
+    """A product of which only the id was asked for."""
+
+    id: RecordId
 
 
 class ProductListings:
@@ -61,21 +65,32 @@ class ProductListings:
 
         Raises IncompleteListingError after the last page if the listing cannot be believed to be whole.
         """
-        filters = _since(modified_since)
-        keyset = self._keyset({**filters, **_included(include)})
+        async with aclosing(self._listing(self._reader, _included(include), _since(modified_since))) as pages:
+            async for page in pages:
+                yield page
+
+    async def visible_ids(self) -> AsyncGenerator[RecordPage[ProductId]]:
+        """The ids of all visible products, read as cheaply as the API allows; otherwise like ``all``."""
+        ids = RecordReader(ProductId)
+        async with aclosing(self._listing(ids, {"include_fields": "name"}, {"is_visible": "true"})) as pages:
+            async for page in pages:
+                yield page
+
+    async def _listing(self, reader: RecordReader[T], fields: Params, filters: Params) -> AsyncGenerator[RecordPage[T]]:
+        keyset = self._keyset(reader, {**filters, **fields})
         first = await keyset.fetch(0, None)
         total, largest = await self._total_and_largest(filters)
         # Two witnesses: a first answer that is wrongly short only makes more to read.
         total = max(total, first.total or 0)
         yield replace(first, total=total)
         read = len(first.records)
-        last = max((number for record in first.records if (number := self._reader.id_of(record))), default=0)
+        last = max((number for record in first.records if (number := reader.id_of(record))), default=0)
         largest = max(largest, last)
         if read < total:
             rest = IdRange(after=last, before=None, remaining=total - read)
             async with aclosing(keyset.read_concurrently(rest, largest=largest)) as pages:
                 async for page in pages:
-                    read += sum(1 for record in page.records if (self._reader.id_of(record) or 0) <= largest)
+                    read += sum(1 for record in page.records if (reader.id_of(record) or 0) <= largest)
                     yield replace(page, total=total)
         if read < total:
             recounted = await self._count({**filters, "id:less": largest + 1})
@@ -92,7 +107,7 @@ class ProductListings:
         wanted = sorted(set(ids))
         for start in range(0, len(wanted), MOST_PER_PAGE):
             group = wanted[start : start + MOST_PER_PAGE]
-            keyset = self._keyset({"id:in": ",".join(map(str, group)), **_included(include)})
+            keyset = self._keyset(self._reader, {"id:in": ",".join(map(str, group)), **_included(include)})
             async with aclosing(keyset.read(IdRange(after=0, before=None, remaining=0))) as answers:
                 pages = [page async for page in answers]
             records = [record for page in pages for record in page.records]
@@ -101,10 +116,10 @@ class ProductListings:
             absent = () if None in found else tuple(number for number in group if number not in found)
             yield RecordPage(min(page.version for page in pages), records, len(records), absent)
 
-    def _keyset(self, params: Params) -> KeysetReader[Product]:
+    def _keyset(self, reader: RecordReader[T], params: Params) -> KeysetReader[T]:
         size = PageSize()
 
-        async def fetch(after: int, before: int | None) -> RecordPage[Product]:
+        async def fetch(after: int, before: int | None) -> RecordPage[T]:
             bounds = {"id:greater": after} if before is None else {"id:greater": after, "id:less": before}
             request = PageRequest(
                 PRODUCTS_PATH,
@@ -116,12 +131,12 @@ class ProductListings:
             )
             raw = await self._client.get(request)
             size.succeeded(raw.per_page)
-            return RecordPage(request.version, [self._reader.read(record) for record in raw.records], raw.total)
+            return RecordPage(request.version, [reader.read(record) for record in raw.records], raw.total)
 
         def stuck() -> Exception:
             return BadAnswerError(self._client.store_hash, f"GET {PRODUCTS_PATH} answered the same products again")
 
-        return KeysetReader(fetch, self._reader.id_of, stuck)
+        return KeysetReader(fetch, reader.id_of, stuck)
 
     async def _count(self, filters: Params) -> int:
         request = Request(PRODUCTS_PATH, Scope.PRODUCTS, counted_v3_page, {**filters, **_CHEAPEST})
@@ -132,7 +147,7 @@ class ProductListings:
 
         def read(body: bytes) -> tuple[int, int]:
             page = counted_v3_page(body)
-            largest = msgspec.json.decode(page.records[0], type=_IdOnly, strict=False).id if page.records else 0
+            largest = msgspec.json.decode(page.records[0], type=ProductId, strict=False).id if page.records else 0
             return page.total or 0, largest
 
         params = {**filters, **_CHEAPEST, "sort": "id", "direction": "desc"}

@@ -27,9 +27,14 @@ class StoredDocument(NamedTuple):
 
 
 async def scan(
-    cluster: SearchCluster, index: str, *, fields: Sequence[str] = (), page: int = 1000
+    cluster: SearchCluster,
+    index: str,
+    *,
+    fields: Sequence[str] = (),
+    query: dict[str, Any] | None = None,
+    page: int = 1000,
 ) -> AsyncIterator[list[StoredDocument]]:
-    """Every document of an index, in pages, as of the call and of the last refresh before it.
+    """Every document of an index, or those that ``query`` finds, in pages, as of the last refresh before the call.
 
     ``fields`` are source paths (``sync.fingerprint``; ``*`` for all). A shard that cannot answer fails the whole scan:
     what is missing from it may be taken for absent. Raises as ``SearchCluster.errors``.
@@ -47,6 +52,7 @@ async def scan(
                 answer = await cluster.reads.search(
                     pit={"id": pit, "keep_alive": _KEEP_ALIVE},
                     sort=["_shard_doc"],
+                    query=query,
                     search_after=after,
                     size=page,
                     source={"includes": list(fields)} if fields else False,

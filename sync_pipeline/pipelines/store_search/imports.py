@@ -1,4 +1,4 @@
-"""Full imports: a store's records into new indices, each published when it is whole, side by side."""
+"""Imports: a store's records into its indices, as the batch's mode says, side by side."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.synced_keys import recall, remember
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
-from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of
+from sync_pipeline.pipelines.store_search.live import LiveIndex
+from sync_pipeline.pipelines.store_search.modes import changed_listing, changed_products, selected
+from sync_pipeline.pipelines.store_search.serving import NotIndexedError
+from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of, part_of_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -63,16 +68,17 @@ async def run_imports(
 
 
 async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportResult:
-    """Fills the kind's new index from the source, publishes it, and records the figures.
+    """Brings one kind of index in step with the source, as the batch's mode says, and records the figures.
 
-    Raises what reading, delivery or publishing raise; until it is published, searches see the old index.
+    Raises what reading, delivery or publishing raise; a new index is not searched until it is published.
     """
     started_at = build.clock.now()
     started = build.clock.monotonic()
-    name = await build.index_for(kind)
+    read_at = await source.read_at()
+    plan = await plan_import(build, source, kind)
     batch = build.part.batch
     delivery = Delivery(
-        BulkIndex(build.cluster, name),
+        BulkIndex(build.cluster, plan.index),
         fence=build.part.lane.check,
         keep=DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id).keep,
         clock=build.clock,
@@ -82,19 +88,62 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
         "total": source.announced.get(kind.part),
     }
     sampled = _Sampled()
-    books = await delivery.run(sampled.through(source.items(kind.part)))
-    published = await build.publish(kind, name, documents=books.outcomes[Outcome.WRITTEN])
+    books = await delivery.run(sampled.through(plan.pages))
+    if plan.mode is Mode.FULL:
+        published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN])
+    else:
+        published = await build.show(plan.index)
+    if kind.part is Part.PRODUCTS and plan.mode is not Mode.SELECTIVE:
+        await asyncio.to_thread(remember, build.part.ledger, batch.scope, await source.seen())
     seconds = build.clock.monotonic() - started
     figures = {
         **books.as_dict(),
         **published,
+        "mode": plan.mode.value,
         "started_at": started_at.isoformat(),
         "finished_at": build.clock.now().isoformat(),
         "seconds": round(seconds, 3),
-        "documents_per_second": round(published["documents"] / seconds, 1) if seconds else None,
+        "documents_per_second": round(books.accounted / seconds, 1) if seconds else None,
     }
+    if plan.mode is not Mode.SELECTIVE:
+        figures["read_at"] = read_at.isoformat()
     build.part.record(kind.part, figures)
     return ImportResult(figures, sampled.body)
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import does: the mode that it really has, the index it writes, and the items."""
+
+    mode: Mode
+    index: str
+    pages: AsyncGenerator[Sequence[Item]]
+
+
+async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportPlan:
+    """The plan of an import. An incremental batch without an index to go on from is a full one.
+
+    Raises NotIndexedError for a selective batch without an index.
+    """
+    batch = build.part.batch
+    name = None if batch.mode == Mode.FULL else await build.live_index(kind)
+    if name is not None:
+        live = LiveIndex(build, kind, name)
+        if batch.mode == Mode.SELECTIVE:
+            keys = [key for key in batch.ids or () if part_of_key(key) is kind.part]
+            return ImportPlan(Mode.SELECTIVE, name, selected(source, live, keys))
+        if kind.part is not Part.PRODUCTS:
+            return ImportPlan(Mode.INCREMENTAL, name, changed_listing(source, live))
+        last = await asyncio.to_thread(build.part.ledger.newest_reading, batch.scope, kind.part)
+        if last is not None:
+            known = await asyncio.to_thread(recall, build.part.ledger, batch.scope)
+            pages = changed_products(source, live, last_read=last, known=known)
+            return ImportPlan(Mode.INCREMENTAL, name, pages)
+    if batch.mode == Mode.SELECTIVE:
+        raise NotIndexedError(
+            f"store {build.store.hash} has no {kind.word} index to change: run a full batch before a selective one"
+        )
+    return ImportPlan(Mode.FULL, await build.index_for(kind), source.items(kind.part))
 
 
 class _Sampled:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
 from sync_pipeline.batches.stores import check_hash, store_scope
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
+from sync_pipeline.pipelines.store_search.types import KEY_PARTS, PIPELINE, BatchType, Part
 
-#: The modes that this pipeline offers.
-MODES = (Mode.FULL,)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: More are no selection: a full or incremental batch is cheaper.
+MAX_IDS = 10_000
+
+#: What a bare number means, by batch type.
+NUMBER_WORDS = {BatchType.PRODUCT: "product", BatchType.CATEGORY: "category", BatchType.BLOG: "post"}
 
 
 def store_request(
@@ -18,22 +25,55 @@ def store_request(
     batch_type: BatchType,
     *,
     mode: str = Mode.FULL,
+    ids: Sequence[str] | None = None,
     trigger: Trigger = Trigger.MANUAL,
     delay: timedelta = timedelta(),
     confirm_deletes: bool = False,
     reserved_for: str | None = None,
 ) -> BatchRequest:
-    """A request for a batch of the store. Raises UsageError for a malformed hash or an unknown mode."""
-    if mode not in MODES:
-        raise UsageError(f"mode {mode!r} is unknown: it is one of {', '.join(MODES)}")
+    """A request for a batch of the store.
+
+    Raises UsageError for a malformed hash, mode or id, or a wrong combination.
+    """
+    if mode not in set(Mode):
+        raise UsageError(f"mode {mode!r} is unknown: it is one of {', '.join(Mode)}")
+    if mode != Mode.FULL and batch_type in {BatchType.STOP_WORDS, BatchType.SYNONYMS}:
+        raise UsageError(f"mode {mode} is for records: {batch_type} batches have none")
+    if (mode == Mode.SELECTIVE) != bool(ids):
+        raise UsageError("mode selective and ids go together")
     return BatchRequest(
         pipeline=PIPELINE,
         scope=store_scope(check_hash(store_hash)),
         store_hash=store_hash,
         type=batch_type.value,
         mode=Mode(mode),
+        ids=None if not ids else document_keys(batch_type, ids),
         trigger=trigger,
         delay=delay,
         confirm_deletes=confirm_deletes,
         reserved_for=reserved_for,
     )
+
+
+def document_keys(batch_type: BatchType, ids: Sequence[str]) -> list[str]:
+    """The document ids that a selection names: numbers of the type's records, or document ids such as `page-3`.
+
+    Raises UsageError for anything else, and for a document of another type.
+    """
+    if len(ids) > MAX_IDS:
+        raise UsageError(f"{len(ids)} ids are more than {MAX_IDS}: run a full or an incremental batch")
+    return list(dict.fromkeys(_document_key(batch_type, one.strip()) for one in ids))
+
+
+def _document_key(batch_type: BatchType, text: str) -> str:
+    word, dash, number = text.rpartition("-")
+    if not dash:
+        word = NUMBER_WORDS.get(batch_type, "")
+        if not word:
+            raise UsageError(f"{text!r} could be anything in a batch of type {batch_type}: write it like `product-12`")
+    part: Part | None = KEY_PARTS.get(word)
+    if part is None or not (number.isascii() and number.isdecimal()) or not 0 < int(number) < 2**63:
+        raise UsageError(f"{text!r} is no id: it is a number, or a document id such as `product-12` or `page-3`")
+    if part not in batch_type.parts:
+        raise UsageError(f"{text!r} does not belong to a batch of type {batch_type}")
+    return f"{word}-{int(number)}"

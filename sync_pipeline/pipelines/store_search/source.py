@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import xxhash
 
 from sync_pipeline.connectors.bigcommerce.listing import MalformedRecord
-from sync_pipeline.operations import Rejected
+from sync_pipeline.operations import Action, Filtered, Operation, Rejected
 from sync_pipeline.pipelines.store_search.documents.blog_posts import blog_post_item
 from sync_pipeline.pipelines.store_search.documents.categories import category_item
 from sync_pipeline.pipelines.store_search.documents.category_paths import build_category_paths
@@ -24,8 +24,10 @@ from sync_pipeline.pipelines.store_search.documents.urls import storefront_url
 from sync_pipeline.pipelines.store_search.types import Part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+    from datetime import datetime
 
+    from sync_pipeline.batches.synced_keys import Seen
     from sync_pipeline.clock import Clock
     from sync_pipeline.connectors.bigcommerce.catalog import Catalog
     from sync_pipeline.connectors.bigcommerce.listing import RecordPage
@@ -53,12 +55,51 @@ class StoreSource:
         self._clock = clock
         self._address = _Once(self._read_address)
         self._facts = _Once(self._read_facts)
+        self._time = _Once(catalog.store_time)
         self.announced: dict[Part, int] = {}
 
     def items(self, part: Part) -> AsyncGenerator[Sequence[Item]]:
         """All items of an import, page by page. Raises what the listings raise, also when one is incomplete."""
         readers = {Part.PRODUCTS: self._products, Part.CATEGORIES: self._categories, Part.BLOG_POSTS: self._blog_posts}
         return readers[part]()
+
+    async def read_at(self) -> datetime:
+        """The store's own clock, read once, before anything is listed: where the next incremental batch begins."""
+        return await self._time.get()
+
+    async def seen(self) -> Seen:
+        """What products take from other records: brands' names, and categories' full paths (empty without one)."""
+        facts = await self._facts.get()
+        paths = {
+            str(record.category_id): facts.context.categories.path(record.category_id) or ""
+            for page in facts.category_pages
+            for record in page.records
+            if not isinstance(record, MalformedRecord)
+        }
+        return {"brand": {str(number): name for number, name in facts.context.brands.items()}, "category": paths}
+
+    async def modified_products(self, since: datetime) -> AsyncGenerator[Sequence[Item]]:
+        """The products that BigCommerce calls modified since then. Variants, for one, do not count as that."""
+        context = (await self._facts.get()).context
+        async with aclosing(self._catalog.products(modified_since=since)) as pages:
+            async for page in pages:
+                yield self._rendered(page, "product", product_item, context)
+
+    async def named_products(self, keys: Iterable[str]) -> AsyncGenerator[Sequence[Item]]:
+        """The products of these document ids; one that the store does not have becomes a delete."""
+        context = (await self._facts.get()).context
+        numbers = [int(key.partition("-")[2]) for key in keys]
+        async with aclosing(self._catalog.products_by_id(numbers)) as pages:
+            async for page in pages:
+                gone = [
+                    Operation(f"product-{number}", page.version, Action.DELETE, absent=True) for number in page.absent
+                ]
+                yield [*self._rendered(page, "product", product_item, context), *gone]
+
+    async def visible_product_keys(self) -> set[str]:
+        """The document ids of all visible products."""
+        async with aclosing(self._catalog.visible_product_ids()) as pages:
+            return {f"product-{record.id}" async for page in pages for record in page.records if record.id is not None}
 
     async def _products(self) -> AsyncGenerator[Sequence[Item]]:
         context = (await self._facts.get()).context
@@ -94,9 +135,8 @@ class StoreSource:
                 key = f"{word}-{record.id or 'without-id-' + xxhash.xxh3_64_hexdigest(record.raw)}"
                 items.append(Rejected(key, "malformed", record.message, record.raw, page.version))
             else:
-                items.append(
-                    render(record, context=context, version=page.version, batch_id=self._batch_id, synced_at=now)
-                )
+                item = render(record, context=context, version=page.version, batch_id=self._batch_id, synced_at=now)
+                items.append(replace(item, version=page.version) if isinstance(item, Filtered) else item)
         return items
 
     async def _read_address(self) -> StoreContext:

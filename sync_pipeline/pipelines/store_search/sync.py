@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.secrets import development_keys, parse_keys
-from sync_pipeline.batches.stores import Stores
+from sync_pipeline.batches.stores import Stores, store_scope
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.connectors.bigcommerce.budget import RequestBudget
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
@@ -102,10 +103,9 @@ class StoreSearch:
     def newest_figures(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
         """The figures of an import: this run's, or those of the store's newest batch that finished it."""
         own = self.ledger.of_run(run_id)
-        for batch in [own, *self.ledger.list(store_hash=store_hash)]:
-            if batch is not None and part in batch.counts:
-                return batch.counts[part]
-        return None
+        if own is not None and part in own.counts:
+            return own.counts[part]
+        return self.ledger.newest_counts(store_scope(store_hash), part)
 
     def cluster(self) -> SearchCluster:
         """A connection to the search cluster, to be used as an async context manager."""
@@ -144,7 +144,9 @@ class StoreSearch:
 
     @staticmethod
     def _rebuilt(part: BatchPart) -> list[Part]:
-        """The imports that this batch plans: their indices are built anew."""
+        """The imports whose indices this batch builds anew."""
+        if part.batch.mode != Mode.FULL:
+            return []
         return [planned for planned in IMPORTS if planned in (part.batch.planned or ())]
 
 

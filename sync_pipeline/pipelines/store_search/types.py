@@ -60,6 +60,14 @@ class Kind:
 KINDS = (Kind(Part.PRODUCTS, "products"), Kind(Part.CATEGORIES, "categories"), Kind(Part.BLOG_POSTS, "blog"))
 IMPORTS = tuple(kind.part for kind in KINDS)
 
+#: The first word of document ids, and the import that writes them.
+KEY_PARTS = {
+    "product": Part.PRODUCTS,
+    "category": Part.CATEGORIES,
+    "page": Part.CATEGORIES,
+    "post": Part.BLOG_POSTS,
+}
+
 PARTS: dict[BatchType, tuple[Part, ...]] = {
     BatchType.ALL: tuple(Part),
     BatchType.PRODUCT: (Part.SEARCH_INDEX, Part.PRODUCTS),
@@ -73,6 +81,11 @@ PARTS: dict[BatchType, tuple[Part, ...]] = {
 def kind_of(part: Part) -> Kind:
     """The index that an import fills."""
     return next(kind for kind in KINDS if kind.part is part)
+
+
+def part_of_key(key: str) -> Part | None:
+    """The import that a document id such as `page-3` belongs to."""
+    return KEY_PARTS.get(key.partition("-")[0])
 
 
 def store_alias(store_hash: str) -> str:

@@ -109,6 +109,15 @@ class Shop:
 
         return asyncio.run(read())
 
+    def delete_document(self, word: str, key: str) -> None:
+        """Takes a document out of the index behind an alias, as somebody else might."""
+
+        async def delete() -> None:
+            async with self.pipeline.cluster() as cluster:
+                await cluster.client.delete(index=f"store-{self.hash}-{word}", id=key, refresh=True)
+
+        asyncio.run(delete())
+
     def served(self) -> set[str]:
         """The physical indices of the store that an alias names."""
         return {name for name, aliases in self.indices().items() if aliases}

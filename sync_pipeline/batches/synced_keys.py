@@ -1,0 +1,43 @@
+"""What a scope's last synchronisation saw of records that carry no date: brands' names, categories' paths.
+
+An incremental batch compares it with what it reads now, to find the documents that took something from a changed one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from sync_pipeline.batches.models import SyncedKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sync_pipeline.batches.ledger import Ledger
+
+Seen = dict[str, dict[str, str]]
+
+
+def remember(ledger: Ledger, scope: str, seen: Mapping[str, Mapping[str, str]]) -> None:
+    """Replaces what is remembered of the scope: by kind, each key's value. One transaction."""
+    rows = [
+        {"scope": scope, "kind": kind, "key": key, "value": value}
+        for kind, values in seen.items()
+        for key, value in values.items()
+    ]
+    with ledger.session() as session:
+        session.execute(delete(SyncedKey).where(SyncedKey.scope == scope))
+        if rows:
+            session.execute(insert(SyncedKey), rows)
+
+
+def recall(ledger: Ledger, scope: str) -> Seen:
+    """What was remembered last, by kind and key."""
+    seen: Seen = {}
+    query = select(SyncedKey.kind, SyncedKey.key, SyncedKey.value).where(SyncedKey.scope == scope)
+    with ledger.session() as session:
+        for kind, key, value in session.execute(query):
+            seen.setdefault(kind, {})[key] = value
+    return seen

@@ -1,0 +1,111 @@
+"""What an incremental and a selective batch read and write: streams of items for an index that is already live.
+
+The books count every record that was looked at: unchanged ones too, and keys that only the index still has.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sync_pipeline.operations import Action, Operation
+from sync_pipeline.pipelines.store_search.types import Part
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Collection, Sequence
+    from datetime import datetime
+
+    from sync_pipeline.batches.synced_keys import Seen
+    from sync_pipeline.operations import Item
+    from sync_pipeline.pipelines.store_search.live import LiveIndex
+    from sync_pipeline.pipelines.store_search.source import StoreSource
+
+#: How far before the last reading an incremental one begins: nobody promises that a change is listed at once.
+OVERLAP = timedelta(minutes=15)
+
+#: How many ids one terms query asks for; Elasticsearch's own limit is 65,536.
+TERMS = 10_000
+
+
+async def changed_products(
+    source: StoreSource, live: LiveIndex, *, last_read: datetime, known: Seen
+) -> AsyncGenerator[Sequence[Item]]:
+    """Products modified since the last reading, those that took something from a changed brand or category, those that
+    the index lacks, and deletes of what the store no longer shows.
+    """
+    done: set[str] = set()
+    not_shown: set[str] = set()
+
+    def look(items: Sequence[Item]) -> Sequence[Item]:
+        done.update(item.key for item in items)
+        not_shown.update(item.key for item in items if _is_delete(item))
+        return items
+
+    async with aclosing(source.modified_products(last_read - OVERLAP)) as pages:
+        async for items in pages:
+            yield look(await live.settle(items))
+    async for items in _named(source, live, await _touched(source, live, known) - done):
+        yield look(items)
+    # Drawn after everything above was read: a product that vanished since then is deleted, whatever was written of it.
+    version = await live.next_version()
+    visible = await source.visible_product_keys()
+    indexed = await live.keys()
+    async for items in _named(source, live, visible - indexed - done):
+        yield items
+    yield live.gone(indexed - visible - not_shown, indexed=len(indexed), version=version)
+
+
+async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerator[Sequence[Item]]:
+    """Everything of a short listing, compared with the index, and deletes of what the listing lacks."""
+    version = await live.next_version()
+    listed: set[str] = set()
+    async with aclosing(source.items(live.kind.part)) as pages:
+        async for items in pages:
+            listed |= {item.key for item in items}
+            yield await live.settle(items)
+    indexed = await live.keys()
+    yield live.gone(indexed - listed, indexed=len(indexed), version=version)
+
+
+async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
+    """The named documents as their records are now; what the store does not have is deleted."""
+    if live.kind.part is Part.PRODUCTS:
+        async for items in _named(source, live, keys):
+            yield items
+        return
+    version = await live.next_version()
+    missing = set(keys)
+    if not missing:
+        return
+    async with aclosing(source.items(live.kind.part)) as pages:
+        async for items in pages:
+            wanted = [item for item in items if item.key in missing]
+            missing -= {item.key for item in wanted}
+            yield await live.settle(wanted)
+    yield [Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)]
+
+
+async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
+    async with aclosing(source.named_products(sorted(keys))) as pages:
+        async for items in pages:
+            yield await live.settle(items)
+
+
+async def _touched(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:
+    """The indexed products that show a brand or category which is not what it was."""
+    now = await source.seen()
+    changed = {
+        kind: {key for key in {*now[kind], *known.get(kind, {})} if now[kind].get(key) != known.get(kind, {}).get(key)}
+        for kind in now
+    }
+    old_brands = sorted({known["brand"][key] for key in changed["brand"] if key in known.get("brand", {})})
+    keys: set[str] = set()
+    for field, values in (("brand.keyword", old_brands), ("category_ids", sorted(changed["category"]))):
+        for start in range(0, len(values), TERMS):
+            keys |= await live.keys({"terms": {field: values[start : start + TERMS]}})
+    return keys
+
+
+def _is_delete(item: Item) -> bool:
+    return isinstance(item, Operation) and item.action is Action.DELETE
