@@ -7,7 +7,8 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import Engine
 
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
 from sync_pipeline.batches.stores import Stores
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
@@ -26,7 +28,7 @@ from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline.pipelines.store_search import serving
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
-from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType
 from sync_pipeline.settings import Settings
 
 TOKEN = "a-token-that-must-not-show"
@@ -87,6 +89,31 @@ class Shop:
         return definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance, partition_key=self.hash, raise_on_error=False, **options
         )
+
+    def run_plain(self, **options: Any) -> SyncBatch:
+        """Runs the three imports as a batch without Dagster; the batch, which must complete."""
+        planned = tuple(part.value for part in IMPORTS)
+        request = store_request(self.hash, BatchType.ALL, **options)
+        run_id = secrets.token_hex(8)
+
+        async def imports(part: BatchPart) -> None:
+            async with aclosing(self.pipeline.imports(part, IMPORTS)) as outcomes:
+                async for _, outcome in outcomes:
+                    if isinstance(outcome, Exception):
+                        raise outcome
+
+        run = Run(run_id=run_id, planned=planned, request=replace(request, reserved_for=run_id))
+        with batch_part(self.pipeline.ledger, run) as part:
+            asyncio.run(imports(part))
+        return self.pipeline.ledger.get(part.batch.id)
+
+    def ids(self, kind: str) -> list[int]:
+        """The ids of the shop's records of a kind, in order."""
+        catalog = self.sandbox.sandbox.stores[self.hash].catalog
+        if kind == "products":
+            return sorted(catalog.products.ids)
+        field = "category_id" if kind == "categories" else "id"
+        return sorted(record[field] for record in getattr(catalog, kind).all())
 
     def search(self, query: str, *, size: int = 10) -> list[str]:
         """The ids of the hits, best first."""
