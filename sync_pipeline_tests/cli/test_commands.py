@@ -86,3 +86,13 @@ def test_no_command_shows_a_secret(commands: Commands, store: str):
     written = [path for path in (commands.folder / "state").rglob("*") if path.is_file()]
     assert written
     assert not any(b"the-secret-token" in path.read_bytes() for path in written)
+
+
+def test_an_incremental_and_a_selective_batch(commands: Commands, store: str, sandbox):
+    assert commands("sync", "run", "--store", store).status == 0
+    sandbox.admin.update(store, "products", 101, {"name": "Skerry Four-Seat Sofa"})
+    incremental = commands("sync", "run", "--store", store, "--mode", "incremental", "--json").json()
+    assert (incremental["mode"], incremental["counts"]["products"]["written"]) == ("incremental", 1)
+    words = ["--mode", "selective", "--type", "product", "--ids", "101,102"]
+    selective = commands("sync", "run", "--store", store, *words)
+    assert (selective.status, "2 read, 2 unchanged" in selective.out) == (0, True)

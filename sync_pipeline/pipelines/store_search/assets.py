@@ -96,7 +96,7 @@ def import_report(result: ImportResult) -> dict[str, dg.MetadataValue]:
         for name, value in figures.items()
         if isinstance(value, int | float)
     }
-    report |= {name: dg.MetadataValue.text(figures[name]) for name in ("index", "started_at", "finished_at")}
+    report |= {name: dg.MetadataValue.text(figures[name]) for name in ("mode", "index", "started_at", "finished_at")}
     report["reasons"] = dg.MetadataValue.json(figures.get("reasons", {}))
     report["replaced"] = dg.MetadataValue.json(figures["replaced"])
     if result.sample is not None:
