@@ -20,7 +20,7 @@ from sync_pipeline.errors import SyncPipelineError
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
 
-#: How long a lane is held without a renewal; renewals come every 5 s.
+#: How long a lane is held without a renewal; renewals come every 2 s.
 LEASE = timedelta(seconds=30)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import BatchRequest, Ledger
     from sync_pipeline.batches.models import SyncBatch
 
-HEARTBEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 2.0
 #: How long a run waits for a lane that another holds. Longer than a dead holder's lease.
 LANE_WAIT = timedelta(minutes=5)
 

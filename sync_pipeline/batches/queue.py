@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.ledger import Ledger
 
-#: A processing batch that was silent for so long is held for dead. Its heartbeat is every 5 s.
+#: A processing batch that was silent for so long is held for dead. Its heartbeat is every 2 s.
 STALE_AFTER = timedelta(seconds=30)
 #: A batch reserved for a run that never claimed it is given up after this.
 RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import uuid
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sync_pipeline.batches.database import LedgerUnavailableError
@@ -21,7 +24,7 @@ from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, errors, say, warn
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.requests import store_request
-from sync_pipeline.pipelines.store_search.types import BatchType, batch_type
+from sync_pipeline.pipelines.store_search.types import BatchType, Part, batch_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +131,17 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
         TextColumn("{task.fields[figures]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as bar:
+    # Dagster sends what a run writes to stderr into its log; the bar keeps the terminal by a descriptor of its own.
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8") as terminal,
+        Progress(
+            *columns,
+            console=Console(file=terminal, highlight=False),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as bar,
+    ):
         task = bar.add_task(f"batch {batch.id}", total=None, figures="starting")
 
         def watch() -> None:
@@ -150,7 +163,7 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
 
 def _figures(batch: SyncBatch) -> str:
     parts = []
-    for part in batch.planned or []:
+    for part in (part for part in Part if part in (batch.planned or ())):
         if part in batch.counts:
             parts.append(f"[green]✓[/] {part}")
         elif part in batch.progress:
