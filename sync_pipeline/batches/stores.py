@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import ARRAY, Text, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import StopWord, Store, SynonymRule
@@ -15,10 +15,13 @@ from sync_pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import InstrumentedAttribute, Session
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.secrets import Keyring
+
+    _Model = type[StopWord] | type[SynonymRule]
+    _Column = InstrumentedAttribute[str]
 
 # A hash becomes part of URLs, aliases (`store-{hash}`), file names and partition keys.
 _HASH = re.compile(r"[a-z0-9]{1,64}")
@@ -29,6 +32,12 @@ class UnknownStoreError(UsageError):
     """The ledger has no such store."""
 
     kind = "unknown_store"
+
+
+class TooManyWordsError(UsageError):
+    """A store would have more stop words or synonym rules than may be."""
+
+    kind = "too_many_words"
 
 
 def store_scope(store_hash: str) -> str:
@@ -128,46 +137,52 @@ class Stores:
             query = select(SynonymRule.rule).where(SynonymRule.store_hash == store_hash).order_by(SynonymRule.rule)
             return list(session.scalars(query))
 
-    def add_stop_words(self, store_hash: str, words: Sequence[str]) -> int:
-        """Adds stop words; returns how many are new."""
-        return self._add(store_hash, StopWord, "word", words)
+    def add_stop_words(self, store_hash: str, words: Sequence[str], *, at_most: int | None = None) -> int:
+        """Adds stop words; returns how many are new. Raises TooManyWordsError, none added, above ``at_most`` in all."""
+        return self._add(store_hash, StopWord, StopWord.word, words, at_most)
 
-    def add_synonym_rules(self, store_hash: str, rules: Sequence[str]) -> int:
-        """Adds synonym rules; returns how many are new."""
-        return self._add(store_hash, SynonymRule, "rule", rules)
+    def add_synonym_rules(self, store_hash: str, rules: Sequence[str], *, at_most: int | None = None) -> int:
+        """Adds synonym rules; returns how many are new. Raises TooManyWordsError as ``add_stop_words``."""
+        return self._add(store_hash, SynonymRule, SynonymRule.rule, rules, at_most)
 
     def remove_stop_words(self, store_hash: str, words: Sequence[str]) -> int:
         """Removes stop words; returns how many were there."""
-        return self._remove(store_hash, StopWord, StopWord.word.in_(words))
+        return self._remove(store_hash, StopWord, StopWord.word, words)
 
     def remove_synonym_rules(self, store_hash: str, rules: Sequence[str]) -> int:
         """Removes synonym rules; returns how many were there."""
-        return self._remove(store_hash, SynonymRule, SynonymRule.rule.in_(rules))
+        return self._remove(store_hash, SynonymRule, SynonymRule.rule, rules)
 
-    def _add(self, store_hash: str, model: type, column: str, values: Sequence[str]) -> int:
-        now = self.ledger.clock.now()
-        rows = [{"store_hash": store_hash, column: value, "created_at": now} for value in dict.fromkeys(values)]
+    def _add(self, store_hash: str, model: _Model, column: _Column, values: Sequence[str], at_most: int | None) -> int:
+        every = func.unnest(cast(list(dict.fromkeys(values)), ARRAY(Text)))
+        new = select(literal(store_hash), every, literal(self.ledger.clock.now()))
         with self.ledger.session() as session:
-            _existing(session, store_hash)
-            if not rows:
-                return 0
-            added = session.execute(insert(model).on_conflict_do_nothing().returning(getattr(model, column)), rows)
-            return len(added.all())
+            # One after the other for a store: the bound holds, and two that add the same words do not deadlock.
+            _existing(session, store_hash, lock=True)
+            columns = ["store_hash", column.key, "created_at"]
+            adding = insert(model).from_select(columns, new).on_conflict_do_nothing().returning(literal(1))
+            added = len(session.execute(adding).all())
+            total = session.scalar(select(func.count()).where(model.store_hash == store_hash)) or 0
+            if added and at_most is not None and total > at_most:
+                what = model.__tablename__.replace("_", " ")
+                raise TooManyWordsError(
+                    f"store {store_hash} would have {total} {what}, {at_most} is the most: nothing was changed"
+                )
+            return added
 
-    def _remove(self, store_hash: str, model: type[StopWord | SynonymRule], condition) -> int:
+    def _remove(self, store_hash: str, model: _Model, column: _Column, values: Sequence[str]) -> int:
+        listed = column == func.any(cast(list(values), ARRAY(Text)))
         with self.ledger.session() as session:
-            _existing(session, store_hash)
-            gone = session.execute(
-                delete(model).where(model.store_hash == store_hash, condition).returning(model.created_at)
-            )
+            _existing(session, store_hash, lock=True)
+            gone = session.execute(delete(model).where(model.store_hash == store_hash, listed).returning(literal(1)))
             return len(gone.all())
 
     def _seal(self, store_hash: str, field: str, plain: str) -> str:
         return self.keyring.seal(plain, belongs_to=_owner(store_hash, field))
 
 
-def _existing(session: Session, store_hash: str) -> Store:
-    row = session.get(Store, store_hash)
+def _existing(session: Session, store_hash: str, *, lock: bool = False) -> Store:
+    row = session.get(Store, store_hash, with_for_update={"key_share": True} if lock else None)
     if row is None:
         raise UnknownStoreError(f"store {store_hash} is unknown: `sync-pipeline stores list` shows those there are")
     return row

@@ -9,7 +9,8 @@ Sources: bigcommerce/docs, ``docs/start/about/status-codes.mdx``; v3 lists are `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+import re
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sync_pipeline.connectors.bigcommerce.scopes import Scope
+
+T = TypeVar("T")
 
 _LONGEST_QUOTE = 200
 
@@ -57,13 +60,15 @@ class RawPage(msgspec.Struct):
     per_page: int | None = None
 
 
+# Every escape, so that the one after an escaped backslash is none; pairs of surrogates are whole characters.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def v3_page(body: bytes) -> RawPage:
     """A v3 list. Raises msgspec.DecodeError."""
-    envelope = _ENVELOPE.decode(body)
+    envelope = _decoded(_ENVELOPE, body)
     pagination = envelope.meta.pagination if isinstance(envelope.meta, _Meta) else None
     if pagination is None:
         return RawPage(envelope.data)
@@ -80,7 +85,18 @@ def counted_v3_page(body: bytes) -> RawPage:
 
 def v2_page(body: bytes) -> RawPage:
     """A v2 list; no body is no records. Raises msgspec.DecodeError."""
-    return RawPage(_BARE_LIST.decode(body) if body else [])
+    return RawPage(_decoded(_BARE_LIST, body) if body else [])
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """The answer, also when a text in it was cut within an emoji: one record's half character costs no page of them."""
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError:
+        whole = _ESCAPE.sub(lambda match: rb"\ufffd" if match["half"] else match[0], body)
+        if whole == body:
+            raise
+        return decoder.decode(whole)
 
 
 def raise_for(

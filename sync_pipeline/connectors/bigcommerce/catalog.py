@@ -49,6 +49,10 @@ class _Count(msgspec.Struct):
     count: int
 
 
+class _Owned(msgspec.Struct):
+    product_id: int | None = None
+
+
 class Catalog:
     """One store's records. ``next_version`` draws a version; it is awaited just before each request that reads records.
 
@@ -152,6 +156,10 @@ class Catalog:
         """The products of ``ids``; each page tells the ids that are ``absent``."""
         return self._products.by_id(ids, include=include)
 
+    async def product_ids_of_sku(self, sku: str) -> list[int]:
+        """The products that have the SKU, themselves or as a variant's. BigCommerce compares it whole."""
+        return await self._client.get(Request("/v3/catalog/variants", Scope.PRODUCTS, _owners, {"sku": sku}))
+
     def visible_product_ids(self) -> AsyncGenerator[RecordPage[ProductId]]:
         """The ids of all visible products, for telling what is gone."""
         return self._products.visible_ids()
@@ -171,6 +179,12 @@ class Catalog:
         collection = Collection(name, path, scope, reader, total=total, params=params or {})
         for page in await read_collection(self._client, collection, self._next_version):
             yield page
+
+
+def _owners(body: bytes) -> list[int]:
+    """The products of a page of variants."""
+    variants = (msgspec.json.decode(raw, type=_Owned) for raw in v3_page(body).records)
+    return sorted({variant.product_id for variant in variants if variant.product_id})
 
 
 def _one(path: str, answer_type: type[T]) -> Request[T]:

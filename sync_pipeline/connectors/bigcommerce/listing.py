@@ -13,10 +13,16 @@ import msgspec
 
 T = TypeVar("T")
 
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MISSING = "Object missing required field "
+
 
 @dataclass(slots=True, frozen=True)
 class MalformedRecord:
-    """A record that cannot be understood. ``id`` if it could be told; ``raw`` as it came; ``message`` in one line."""
+    """A record that cannot be understood.
+
+    ``id`` if it could be told; ``raw`` as it came; ``message`` names the field, in one line for people.
+    """
 
     id: int | None
     raw: bytes
@@ -49,7 +55,7 @@ class RecordReader(Generic[T]):
         try:
             return self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return MalformedRecord(_loose_id(raw, self._id_field), bytes(raw), " ".join(str(error).split()))
+            return MalformedRecord(_loose_id(raw, self._id_field), bytes(raw), _in_words(error))
 
     def id_of(self, record: T | MalformedRecord) -> int | None:
         """The record's id; None only for a malformed one."""
@@ -59,10 +65,24 @@ class RecordReader(Generic[T]):
 def _loose_id(raw: msgspec.Raw, field: str) -> int | None:
     """The id of a record that is otherwise malformed: a positive integer, also as text, or None."""
     try:
-        fields: Any = msgspec.json.decode(raw)
+        # The other fields stay undecoded: one of them is the reason for being here.
+        value: Any = msgspec.json.decode(_FIELDS.decode(raw).get(field, msgspec.Raw(b"null")))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    value = fields.get(field) if isinstance(fields, dict) else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     return value if type(value) is int and value > 0 else None
+
+
+def _in_words(error: Exception) -> str:
+    """What a decoder found wrong, for somebody who knows the record and not its JSON."""
+    if not isinstance(error, msgspec.ValidationError):
+        return "BigCommerce's record has text that cannot be read; correct it there"
+    problem, _, place = " ".join(str(error).split()).replace("`", "").partition(" - at ")
+    place = place.removeprefix("$").removeprefix(".")
+    if problem.startswith(_MISSING):
+        field = ".".join(part for part in (place, problem.removeprefix(_MISSING)) if part)
+        return f"BigCommerce's record lacks {field}; correct it there"
+    # The only texts with a pattern are numbers.
+    reason = "expected a number" if "matching regex" in problem else problem[:1].lower() + problem[1:]
+    return f"BigCommerce's {f'value for {place}' if place else 'record'} cannot be used ({reason}); correct it there"

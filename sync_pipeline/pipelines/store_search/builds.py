@@ -17,6 +17,7 @@ from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.index_definition import MAPPING_VERSION, index_body
 from sync_pipeline.pipelines.store_search.languages import language
 from sync_pipeline.pipelines.store_search.types import Kind, store_alias
+from sync_pipeline.pipelines.store_search.words import all_stop_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ class StoreBuild:
     @cached_property
     def stop_words(self) -> list[str]:
         """The language's stop words and the store's own."""
-        return sorted({*language(self.store.language).stop_words, *self.own_stop_words})
+        return all_stop_words(self.store.language, self.own_stop_words)
 
     async def put_synonyms(self) -> None:
         """Makes the store's rules the ones that its searches use."""
@@ -85,7 +86,7 @@ class StoreBuild:
         A store without its synonyms set gets it first.
         """
         await self.remove_ownerless(kind)
-        if await self.synonyms_set.get() is None:
+        if not await self.synonyms_set.exists():
             await self.put_synonyms()
         name = self.indices.new_name(kind.word, self.clock.now())
         await self.indices.create(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.connectors.elasticsearch.reindex import reindex
@@ -33,33 +34,46 @@ async def apply_stop_words(build: StoreBuild, *, rebuilt: Sequence[Part]) -> dic
     """Writes `stop_words.txt`, and reindexes in the cluster every live index with another list.
 
     ``rebuilt`` names the imports that this batch does anyway; their indices are left alone. No call to BigCommerce.
+    Figures: how many words there are, how many of them are the store's own, the documents of each kind that was
+    reindexed, and why a kind was skipped.
     """
     write_lines(build.folder / "stop_words.txt", build.stop_words)
     wanted = stop_words_hash(build.stop_words)
-    reindexed = {}
+    reindexed: dict[str, int] = {}
+    skipped: dict[str, str] = {}
     for index in await build.indices.list():
         kind = next((kind for kind in KINDS if kind.word == index.kind), None)
         if kind is None or not index.aliases or kind.part in rebuilt:
             continue
-        # An index of another mapping is not copied: the next full import builds it anew.
-        if index.meta.get("stop_words") == wanted or index.meta.get("mapping_version") != MAPPING_VERSION:
+        if index.meta.get("stop_words") == wanted:
+            continue
+        if (version := index.meta.get("mapping_version")) != MAPPING_VERSION:
+            skipped[kind.word] = (
+                f"mapping version {version}, not {MAPPING_VERSION}: the next full import builds it anew"
+            )
             continue
         name = await build.create(kind)
         await reindex(build.cluster, source=index.name, destination=name)
+        # What was deleted while it was copied counts as gone, and the copy, which has it, is not published.
+        await build.indices.refresh(index.name)
         published = await build.publish(kind, name, documents=await build.indices.count(index.name))
         reindexed[kind.word] = published["documents"]
-    return {"words": len(build.stop_words), "own": len(build.own_stop_words), "reindexed": reindexed}
+    own = len(build.own_stop_words)
+    return {"words": len(build.stop_words), "own": own, "reindexed": reindexed, "skipped": skipped}
 
 
 async def apply_synonyms(build: StoreBuild) -> dict[str, Any]:
-    """Writes `synonyms.txt` and puts the rules into the store's synonyms set."""
-    write_lines(build.folder / "synonyms.txt", build.synonym_rules)
+    """Puts the rules into the store's synonyms set, and writes them as `synonyms.txt`."""
     await build.put_synonyms()
+    write_lines(build.folder / "synonyms.txt", build.synonym_rules)
     return {"rules": len(build.synonym_rules)}
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
-    """Writes the lines as a file of mode 0600 in one step. Raises UnwritableFileError."""
+    """Writes the lines as a file of mode 0600 in one step: a reader sees the old file or the new one.
+
+    Raises UnwritableFileError, and leaves the old file as it was.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,4 +81,6 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
             file.writelines(f"{line}\n" for line in lines)
         draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise UnwritableFileError(f"{path} cannot be written: {error.strerror}") from None

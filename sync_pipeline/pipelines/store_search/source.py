@@ -129,15 +129,15 @@ class StoreSource:
         self, page: RecordPage[Any], word: str, render: Callable[..., Item], context: StoreContext
     ) -> Sequence[Item]:
         now = self._clock.now()
-        items = []
+        items: dict[str, Item] = {}  # a record that one answer lists twice is one record
         for record in page.records:
             if isinstance(record, MalformedRecord):
                 key = f"{word}-{record.id or 'without-id-' + xxhash.xxh3_64_hexdigest(record.raw)}"
-                items.append(Rejected(key, "malformed", record.message, record.raw, page.version))
+                item = Rejected(key, "malformed", record.message, record.raw, page.version)
             else:
                 item = render(record, context=context, version=page.version, batch_id=self._batch_id, synced_at=now)
-                items.append(replace(item, version=page.version) if isinstance(item, Filtered) else item)
-        return items
+            items[item.key] = replace(item, version=page.version) if isinstance(item, Filtered) else item
+        return list(items.values())
 
     async def _read_address(self) -> StoreContext:
         store = await self._catalog.store()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
-from sync_pipeline.connectors.elasticsearch.synonyms import SynonymRuleError, SynonymsSet, rule_problem
+from sync_pipeline.connectors.elasticsearch.synonyms import MAX_RULES, SynonymRuleError, SynonymsSet, rule_problem
 from sync_pipeline_tests.connectors.elasticsearch.stores import new_index
 from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, StubServer
 
@@ -31,12 +31,19 @@ async def meanings(indices: StoreIndices, index: str, text: str) -> set[str]:
     return {token["token"] for token in answer["tokens"]}
 
 
+async def positions(indices: StoreIndices, index: str, text: str) -> list[tuple[str, int]]:
+    answer = await indices.cluster.client.indices.analyze(index=index, analyzer="searching", text=text)
+    return [(token["token"], token["position"]) for token in answer["tokens"]]
+
+
 @pytest.mark.real_elasticsearch
 async def test_a_set_is_replaced_as_a_whole(indices: StoreIndices) -> None:
     synonyms = SynonymsSet(indices.cluster, indices.alias)
     assert await synonyms.get() is None
+    assert not await synonyms.exists()
     await synonyms.put([])
     assert await synonyms.get() == []
+    assert await synonyms.exists()
     await synonyms.put(["phone, mobile", "tv => television", "phone, mobile"])
     assert sorted(await synonyms.get() or ()) == ["phone, mobile", "tv => television"]
     await synonyms.put(["tee, t-shirt"])
@@ -47,11 +54,54 @@ async def test_a_set_is_replaced_as_a_whole(indices: StoreIndices) -> None:
 
 
 @pytest.mark.real_elasticsearch
-async def test_a_large_set_is_read_whole(indices: StoreIndices) -> None:
+async def test_the_largest_set_is_taken_read_whole_and_searched_with(indices: StoreIndices) -> None:
     synonyms = SynonymsSet(indices.cluster, indices.alias)
-    rules = sorted(f"word{number}, other{number}" for number in range(2000))
+    await synonyms.put([])
+    index = await new_index(indices, body=searching_with(indices.alias))
+    rules = sorted(f"word{number}, other{number}" for number in range(MAX_RULES))
     await synonyms.put(rules)
     assert sorted(await synonyms.get() or ()) == rules
+    for number in (0, MAX_RULES // 2, MAX_RULES - 1):
+        assert await meanings(indices, index, f"word{number}") == {f"word{number}", f"other{number}"}
+
+
+@pytest.mark.real_elasticsearch
+async def test_more_rules_than_servers_take_leave_the_set_as_it_was(indices: StoreIndices) -> None:
+    synonyms = SynonymsSet(indices.cluster, indices.alias)
+    await synonyms.put(["phone, mobile"])
+    with pytest.raises(SynonymRuleError, match="10001 rules are more than a set's 10000"):
+        await synonyms.put([f"word{number}, other{number}" for number in range(MAX_RULES + 1)])
+    assert await synonyms.get() == ["phone, mobile"]
+
+
+@pytest.mark.real_elasticsearch
+async def test_rules_are_applied_once_so_circles_do_no_harm(indices: StoreIndices) -> None:
+    synonyms = SynonymsSet(indices.cluster, indices.alias)
+    circles = ["a1 => b1", "b1 => a1", "x => y", "y => z", "z => x", "self => self", "p, q", "q, r", "m => n", "m => o"]
+    await synonyms.put(circles)
+    index = await new_index(indices, body=searching_with(indices.alias))
+    expected = {
+        "a1": "b1",
+        "b1": "a1",
+        "x": "y",
+        "y": "z",
+        "z": "x",
+        "self": "self",
+        "p": "p q",
+        "q": "p q r",
+        "m": "n o",
+    }
+    found = {word: await meanings(indices, index, word) for word in expected}
+    assert found == {word: set(words.split()) for word, words in expected.items()}
+
+
+@pytest.mark.real_elasticsearch
+async def test_an_escaped_comma_is_part_of_its_term_and_an_escaped_backslash_is_not(indices: StoreIndices) -> None:
+    synonyms = SynonymsSet(indices.cluster, indices.alias)
+    await synonyms.put(["seedee => c\\,d", "gee => back\\\\,slash"])
+    index = await new_index(indices, body=searching_with(indices.alias))
+    assert await positions(indices, index, "seedee") == [("c", 0), ("d", 1)]
+    assert await positions(indices, index, "gee") == [("back", 0), ("slash", 0)]
 
 
 @pytest.mark.real_elasticsearch
@@ -78,7 +128,19 @@ async def test_a_set_in_use_is_not_removed(indices: StoreIndices) -> None:
 
 BAD_RULES = [
     *("", "  ", ",", "a,", ",a", "a,,b", "a =>", "=> b", "a => ", "=>", "a => b => c"),
-    *("one", "a, !!!", "!!! => b", "b => ...", "# a, b", "a, b\nc, d", "a\r, b", "a\u2028, b"),
+    *(
+        "one",
+        "a, !!!",
+        "!!! => b",
+        "b => ...",
+        "# a, b",
+        "a, b\nc, d",
+        "a\r, b",
+        "a\u2028, b",
+        "a\\=>b, c",
+        "a\\,b",
+        "=>,",
+    ),
 ]
 
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from sync_pipeline.operations import Item
     from sync_pipeline.pipelines.store_search.documents.context import StoreContext
 
+#: BigCommerce has five; an average beyond them comes from numbers that are no ratings.
+MOST_STARS = 5
+
 
 class ProductDocument(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type", tag="product"):
     """What the index holds of a product; what is absent is left out, lists may be empty.
@@ -150,8 +153,10 @@ def product_document(record: Product, *, name: str, context: StoreContext) -> Pr
 
 
 def average_rating(total: float | None, count: int | None) -> float | None:
-    """The mean of ``count`` ratings, to two decimals; None without reviews."""
-    return round(total / count, 2) if total is not None and count is not None and count > 0 else None
+    """The mean of ``count`` ratings, to two decimals; None without reviews, or beyond ``MOST_STARS``."""
+    if total is None or count is None or count <= 0 or not 0 <= total / count <= MOST_STARS:
+        return None
+    return round(total / count, 2)
 
 
 def main_image(images: Sequence[Image]) -> str | None:

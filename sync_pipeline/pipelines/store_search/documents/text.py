@@ -28,6 +28,11 @@ _BREAK = re.compile(
     r"|textarea|tfoot|th|thead|tr|ul|video)\b)",
     re.IGNORECASE,
 )
+# Soft hyphens, byte order marks, zero-width spaces and marks of direction hide a word from whoever types it without;
+# PostgreSQL takes no text with a null character.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+)
 # An image pasted into an article can be larger than all of its text.
 _EMBEDDED_DATA = re.compile(r"data:[\w/+.;=-]+,[^\"'\s>)]*")
 
@@ -61,8 +66,15 @@ def _first_part(markup: str) -> str:
 
 
 def one_line(text: str | None) -> str | None:
-    """``text`` with every run of white space as one space; None when nothing is left."""
-    return (" ".join(text.split()) or None) if text else None
+    """``text`` with every run of white space as one space, without what nobody sees; None when nothing is left.
+
+    Joiners stay: they change the look of a word or an emoji.
+    """
+    if not text:
+        return None
+    if not text.isprintable():
+        text = _UNSEEN.sub("", text)
+    return " ".join(text.split()) or None
 
 
 def shortened(text: str | None, *, limit: int) -> str | None:

@@ -230,7 +230,17 @@ def test_the_image_is_the_thumbnail_else_the_first_in_order(
 
 @pytest.mark.parametrize(
     ("total", "count", "expected"),
-    [(14, 3, 4.67), (5, 1, 5), (0, 0, None), (9, 0, None), (None, 3, None), (9, None, None), (9, -1, None)],
+    [
+        (14, 3, 4.67),
+        (5, 1, 5),
+        (0, 0, None),
+        (9, 0, None),
+        (None, 3, None),
+        (9, None, None),
+        (9, -1, None),
+        (1e300, 1, None),
+        (-1, 1, None),
+    ],
 )
 def test_the_rating_is_the_mean_or_absent(total: float | None, count: int | None, expected: float | None) -> None:
     assert average_rating(total, count) == expected

@@ -72,7 +72,23 @@ def test_any_text_gives_one_trimmed_line_or_nothing(parts: str | list[str]) -> N
     assert text is None or (text and text == one_line(text))
 
 
-@given(st.text(st.characters(exclude_characters="<&", exclude_categories=["Cs"])))
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Wasch\xadmaschine", "Waschmaschine"),
+        ("\ufeffso\u200bfa\u2060", "sofa"),
+        ("\u202bשולחן\u200f עץ\u202c \u2066x\u2069\u061c", "שולחן עץ x"),
+        ("nul\0 and \x1b\x07bell\x85next\x9f", "nul and bell next"),
+        ("می\u200cخواهم 🧑\u200d🚀 ☕\ufe0f", "می\u200cخواهم 🧑\u200d🚀 ☕\ufe0f"),
+        (" \u200b\xad\ufeff\0 ", None),
+    ],
+)
+def test_what_nobody_sees_is_left_out_of_a_line(text: str, seen: str | None) -> None:
+    assert one_line(text) == seen
+    assert html_to_text(f"<p>{text}</p>") == seen
+
+
+@given(st.text(st.characters(exclude_characters="<&", exclude_categories=["Cs", "Cc", "Cf"])))
 def test_text_without_markup_keeps_every_word(text: str) -> None:
     assert (html_to_text(text) or "").split() == text.split()
 
