@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from sync_pipeline.cli import batches, health, local, search, stores, sync, words
+from sync_pipeline.cli import batches, explain, health, local, saved_queries, search, stores, sync, words
 from sync_pipeline.cli.output import errors
 from sync_pipeline.errors import SyncPipelineError, one_line
 
@@ -24,6 +24,8 @@ app = typer.Typer(
 local.register(app)
 health.register(app)
 search.register(app)
+explain.register(app)
+app.add_typer(saved_queries.app, name="saved-queries")
 app.add_typer(stores.app, name="stores")
 app.add_typer(words.stop_words, name="stop-words")
 app.add_typer(words.synonyms, name="synonyms")

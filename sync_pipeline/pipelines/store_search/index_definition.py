@@ -3,12 +3,9 @@
 What belongs here: which fields there are and how their text is understood. What does not: how a query uses them
 (search_request.py), how a record becomes a document (documents.py), and calls to the cluster (connectors).
 
-The text analysis, in order: split at word borders, take off elided articles ("l'eau"), lower case, drop accents, then
+The text analysis, in order: split at word borders, lower case, drop accents, take off elided articles ("l'eau"), then
 only when searching synonyms and stop words, then the stemmer. The index keeps stop words, so that a query made only of
 them still finds; synonyms live in a set that changes without a reindex. A changed stop list needs a new index.
-
-Beside the documents' own fields every index has ``search_text``, filled by ``copy_to`` with all that a person may
-search for, so that the words of a query may be spread over several fields. It is searched and never returned.
 """
 
 from __future__ import annotations
@@ -23,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: Raised with every change of settings or mappings below; an index of another version is rebuilt.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 
 #: How long Elasticsearch itself remembers a delete, so that an older write that arrives late is refused. The ledger's
 #: tombstones remember longer; this covers a request that is cut and sent again.
 GC_DELETES = "15m"
+
+#: The longest beginning of a word of a name that finds it, in characters.
+PREFIX_LENGTH = 20
 
 _JSON = dict[str, Any]
 
@@ -39,26 +39,25 @@ _DATE: _JSON = {"type": "date"}
 _FLAG: _JSON = {"type": "boolean"}
 _COUNT: _JSON = {"type": "long"}
 _PRICE: _JSON = {"type": "double"}
-_TEXT_ONLY: _JSON = {"type": "text", "analyzer": "text", "search_analyzer": "text_search"}
-_TEXT: _JSON = {**_TEXT_ONLY, "copy_to": "search_text"}
+_TEXT: _JSON = {"type": "text", "analyzer": "text", "search_analyzer": "text_search"}
+# Not stemmed: a misspelt word must be compared with the words themselves.
+_WORDS: _JSON = {"type": "text", "analyzer": "words", "search_analyzer": "words_search"}
 _FACET: _JSON = {**_TEXT, "fields": {"keyword": _KEYWORD}}
 _NAME: _JSON = {
     **_TEXT,
     "fields": {
         "keyword": _SORTABLE,
-        # Not stemmed: a misspelt word must be compared with the words themselves.
-        "words": {"type": "text", "analyzer": "words", "search_analyzer": "words_search"},
+        "words": _WORDS,
         "prefix": {"type": "text", "analyzer": "prefix", "search_analyzer": "words"},
+        # With neighbouring words written as one, too: "head torch" is also "headtorch".
+        "joined": {"type": "text", "analyzer": "joined", "search_analyzer": "joined_search"},
     },
 }
 _SKU: _JSON = {**_SORTABLE, "fields": {"compact": {**_KEYWORD, "normalizer": "compact"}}}
-_NAMED_VALUES: _JSON = {
-    "type": "nested",
-    "properties": {
-        "name": _KEYWORD,
-        "value": {**_KEYWORD, "copy_to": "search_text", "fields": {"text": _TEXT_ONLY}},
-    },
-}
+_NAMED: _JSON = {**_KEYWORD, "fields": {"text": _TEXT}}
+_OPTIONS: _JSON = {"type": "nested", "properties": {"name": _KEYWORD, "value": _NAMED}}
+#: The name says something of the product ("Waterproof"), which that of an option ("Size") does not.
+_CUSTOM_FIELDS: _JSON = {"type": "nested", "properties": {"name": _NAMED, "value": _NAMED}}
 _VARIANTS: _JSON = {
     "type": "nested",
     "properties": {
@@ -73,7 +72,6 @@ _COMMON: _JSON = {
     "id": _KEYWORD,
     "type": _KEYWORD,
     "url": _STORED_ONLY,
-    "search_text": {**_TEXT_ONLY, "norms": False},
     "sync": {
         "properties": {"fingerprint": _KEYWORD, "version": {"type": "long"}, "batch_id": _KEYWORD, "synced_at": _DATE}
     },
@@ -82,9 +80,9 @@ _PROPERTIES: dict[str, _JSON] = {
     "products": {
         **_COMMON,
         "name": _NAME,
-        "sku": {**_SKU, "copy_to": "search_text"},
+        "sku": _SKU,
         "description": _TEXT,
-        "brand": _FACET,
+        "brand": {**_FACET, "fields": {**_FACET["fields"], "words": _WORDS}},
         "categories": _FACET,
         "category_ids": _KEYWORD,
         "price": _PRICE,
@@ -100,8 +98,8 @@ _PROPERTIES: dict[str, _JSON] = {
         "is_featured": _FLAG,
         "condition": _KEYWORD,
         "image_url": _STORED_ONLY,
-        "custom_fields": _NAMED_VALUES,
-        "options": _NAMED_VALUES,
+        "custom_fields": _CUSTOM_FIELDS,
+        "options": _OPTIONS,
         "variants": _VARIANTS,
         "rating_average": {"type": "float"},
         "review_count": _COUNT,
@@ -174,12 +172,13 @@ def _analysis(language_code: str | None, stop_words: Sequence[str], synonyms_set
     filters: _JSON = {
         "text_synonyms": {"type": "synonym_graph", "synonyms_set": synonyms_set, "updateable": True},
         "text_stop": {"type": "stop", "stopwords": _normal(stop_words)},
-        "text_prefix": {"type": "edge_ngram", "min_gram": 2, "max_gram": 20},
+        "text_prefix": {"type": "edge_ngram", "min_gram": 2, "max_gram": PREFIX_LENGTH},
+        "text_pairs": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 2, "token_separator": ""},
     }
     before, after = ["lowercase", "asciifolding"], []
     if words.elisions:
-        filters["text_elision"] = {"type": "elision", "articles": list(words.elisions), "articles_case": True}
-        before.insert(0, "text_elision")
+        filters["text_elision"] = {"type": "elision", "articles": list(words.elisions)}
+        before.append("text_elision")
     if words.stemmer:
         filters["text_stemmer"] = {"type": "stemmer", "language": words.stemmer}
         after.append("text_stemmer")
@@ -200,6 +199,8 @@ def _analysis(language_code: str | None, stop_words: Sequence[str], synonyms_set
             "words": _analyzer(*before),
             "words_search": _analyzer(*before, "text_stop"),
             "prefix": _analyzer(*before, "text_prefix"),
+            "joined": _analyzer(*before, *after, "text_pairs"),
+            "joined_search": _analyzer(*before, "text_stop", *after),
         },
     }
 

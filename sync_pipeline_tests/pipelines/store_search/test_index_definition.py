@@ -75,7 +75,7 @@ def body_of(kind: str, stop_words: Sequence[str] = ()) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", [kind.word for kind in KINDS])
 def test_an_index_has_the_fields_of_its_documents_and_no_others(kind: str) -> None:
     fields = {field.encode_name for struct in DOCUMENTS[kind] for field in msgspec.structs.fields(struct)}
-    assert set(body_of(kind)["mappings"]["properties"]) == fields | {"type", "sync", "search_text"}
+    assert set(body_of(kind)["mappings"]["properties"]) == fields | {"type", "sync"}
 
 
 def test_an_index_says_what_it_was_made_of() -> None:
