@@ -1,17 +1,23 @@
-"""Dead letters: records that could not be delivered, kept in the ledger with their reason until someone acts."""
+"""Dead letters: records that could not be delivered, kept in the ledger with their reason until someone acts.
+
+An open one ends as ``superseded`` (a newer version of its key got another outcome), ``replayed`` (the same, because a
+person asked for it) or ``discarded``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import DeadLetter
+from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.operations import Rejected
@@ -19,19 +25,40 @@ if TYPE_CHECKING:
 #: A payload longer than this is cut; the record can be read again from its source by its key.
 MAX_PAYLOAD_BYTES = 256 * 1024
 
+#: How many of a batch's dead letters its metadata shows.
+SHOWN = 20
 
-@dataclass(frozen=True)
+
+class LetterState(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "open"
+    SUPERSEDED = "superseded"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+class DeadLetterError(UsageError):
+    """There is no such dead letter, or it is no longer open."""
+
+    kind = "dead_letter"
+
+
+@dataclass
 class DeadLetters:
-    """The dead letters of one scope, as one batch writes them."""
+    """The dead letters of one scope, as one batch writes them. ``shown`` has the first few, for people to look at."""
 
     ledger: Ledger
     pipeline: str
     scope: str
     batch_id: int
+    shown: list[dict[str, str]] = field(default_factory=list)
+    _open: set[str] | None = None
 
     def keep(self, rejected: Sequence[Rejected]) -> None:
         """Stores the records; one open dead letter a key: a repeated failure counts its attempts up."""
         now = self.ledger.clock.now()
+        latest = {item.key: item for item in rejected}
         rows = [
             {
                 "pipeline": self.pipeline,
@@ -46,7 +73,7 @@ class DeadLetters:
                 "created_at": now,
                 "updated_at": now,
             }
-            for item in {item.key: item for item in rejected}.values()
+            for item in latest.values()
         ]
         statement = insert(DeadLetter)
         newest = statement.excluded
@@ -65,3 +92,75 @@ class DeadLetters:
         )
         with self.ledger.session() as session:
             session.execute(statement, rows)
+        self.shown += [
+            {"key": item.key, "reason": item.reason, "message": item.message}
+            for item in list(latest.values())[: SHOWN - len(self.shown)]
+        ]
+
+    def supersede(self, keys: Sequence[str]) -> None:
+        """Ends the open dead letters of keys that have just got another outcome. Those of this batch stay."""
+        self._end(self._open_before().intersection(keys))
+
+    def supersede_all(self, concerned: Callable[[str], bool]) -> None:
+        """Ends every open dead letter whose key is ``concerned``. Those of this batch stay."""
+        self._end({key for key in self._open_before() if concerned(key)})
+
+    def _end(self, ended: set[str]) -> None:
+        if not ended:
+            return
+        values = {"state": LetterState.SUPERSEDED.value, "updated_at": self.ledger.clock.now()}
+        with self.ledger.session() as session:
+            session.execute(update(DeadLetter).where(*self._mine(), DeadLetter.key.in_(ended)).values(values))
+        self._open = self._open_before() - ended
+
+    def _open_before(self) -> set[str]:
+        """The keys of the open dead letters of earlier batches; read once, for most stores have none."""
+        if self._open is None:
+            with self.ledger.session() as session:
+                self._open = set(session.scalars(select(DeadLetter.key).where(*self._mine())))
+        return self._open
+
+    def _mine(self) -> tuple:
+        return (
+            DeadLetter.pipeline == self.pipeline,
+            DeadLetter.scope == self.scope,
+            DeadLetter.state == LetterState.OPEN.value,
+            DeadLetter.batch_id.is_distinct_from(self.batch_id),
+        )
+
+
+def find_letters(
+    ledger: Ledger, *, scope: str | None = None, state: LetterState | None = None, limit: int = 50
+) -> Sequence[DeadLetter]:
+    """Dead letters, the newest first."""
+    query = select(DeadLetter).order_by(DeadLetter.id.desc()).limit(limit)
+    if scope is not None:
+        query = query.where(DeadLetter.scope == scope)
+    if state is not None:
+        query = query.where(DeadLetter.state == state.value)
+    with ledger.session() as session:
+        return session.scalars(query).all()
+
+
+def get_letter(ledger: Ledger, letter_id: int) -> DeadLetter:
+    """The dead letter. Raises DeadLetterError."""
+    with ledger.session() as session:
+        letter = session.get(DeadLetter, letter_id)
+    if letter is None:
+        raise DeadLetterError(f"dead letter {letter_id} does not exist: `sync-pipeline dead-letters list` shows them")
+    return letter
+
+
+def end_letter(ledger: Ledger, letter_id: int, state: LetterState) -> None:
+    """Ends an open dead letter, or calls one that its replay superseded ``replayed``. Raises DeadLetterError."""
+    letter = get_letter(ledger, letter_id)
+    allowed = {LetterState.OPEN, LetterState.SUPERSEDED} if state is LetterState.REPLAYED else {LetterState.OPEN}
+    with ledger.session() as session:
+        changed = session.execute(
+            update(DeadLetter)
+            .where(DeadLetter.id == letter_id, DeadLetter.state.in_(allowed))
+            .values(state=state.value, updated_at=ledger.clock.now())
+            .returning(DeadLetter.id)
+        ).all()
+    if not changed:
+        raise DeadLetterError(f"dead letter {letter_id} is {letter.state}, not open")

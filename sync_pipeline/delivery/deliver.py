@@ -40,12 +40,14 @@ class Delivery:
     """One delivery's surroundings. Blocking callables run in a thread.
 
     ``fence`` raises when this run may write no more (it is called before every write and before every
-    acknowledgement is counted); ``keep`` stores dead letters; ``books`` is live, for progress.
+    acknowledgement is counted); ``keep`` stores dead letters; ``supersede`` is told the keys that got any other
+    outcome; ``books`` is live, for progress.
     """
 
     destination: Destination
     fence: Callable[[], None]
     keep: Callable[[Sequence[Rejected]], None]
+    supersede: Callable[[Sequence[str]], None] = lambda keys: None
     books: Books = field(default_factory=Books)
     writers: int = 4
     backoff: Backoff = field(default_factory=Backoff)
@@ -72,6 +74,7 @@ class Delivery:
         async with aclosing(pages):
             async for page in pages:
                 rejected = []
+                settled = []
                 for item in page:
                     if isinstance(item, Operation) and item.absent:
                         self.books.absent += 1
@@ -88,10 +91,13 @@ class Delivery:
                             size += length
                         case Filtered():
                             self.books.count(Outcome.FILTERED, item.reason)
+                            settled.append(item.key)
                         case Unchanged():
                             self.books.count(Outcome.UNCHANGED)
+                            settled.append(item.key)
                         case Rejected():
                             rejected.append(item)
+                await self._supersede(settled)
                 await self._bury(rejected)
         if chunk:
             await queue.put(chunk)
@@ -131,15 +137,18 @@ class Delivery:
         """Counts what is final; returns the operations that the destination was only too busy for."""
         again: Chunk = []
         rejected: list[Rejected] = []
+        settled: list[str] = []
         busy = ""
         for operation, result in zip(chunk, results, strict=True):
             if not isinstance(result, ItemError):
                 self.books.count(result)
+                settled.append(operation.key)
             elif result.retryable:
                 again.append(operation)
                 busy = result.message
             else:
                 rejected.append(_rejected(operation, result.reason, result.message))
+        await self._supersede(settled)
         await self._bury(rejected)
         return again, RetryableDestinationError(busy)
 
@@ -151,6 +160,10 @@ class Delivery:
         middle = len(chunk) // 2
         await self._deliver(chunk[:middle])
         await self._deliver(chunk[middle:])
+
+    async def _supersede(self, keys: Sequence[str]) -> None:
+        if keys:
+            await asyncio.to_thread(self.supersede, keys)
 
     async def _bury(self, rejected: Sequence[Rejected]) -> None:
         if not rejected:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sync_pipeline_tests.commands import Commands
@@ -96,3 +98,23 @@ def test_an_incremental_and_a_selective_batch(commands: Commands, store: str, sa
     words = ["--mode", "selective", "--type", "product", "--ids", "101,102"]
     selective = commands("sync", "run", "--store", store, *words)
     assert (selective.status, "2 read, 2 unchanged" in selective.out) == (0, True)
+
+
+def test_dead_letters_are_listed_shown_replayed_discarded_and_exported(commands: Commands, store: str, sandbox):
+    for product in (101, 102):
+        sandbox.admin.update(store, "products", product, {"name": ""})
+    assert commands("sync", "run", "--store", store, "--type", "product").status == 0
+    listed = commands("dead-letters", "list", "--store", store, "--json").json()
+    assert {letter["key"] for letter in listed} == {"product-101", "product-102"}
+    first, second = (str(letter["id"]) for letter in sorted(listed, key=lambda letter: letter["key"]))
+    assert '"id":101' in commands("dead-letters", "show", first).out
+    still = commands("dead-letters", "replay", first)
+    assert (still.status, "is open: " in still.out) == (1, True)
+    sandbox.admin.update(store, "products", 101, {"name": "Mended Sofa"})
+    assert "is replayed" in commands("dead-letters", "replay", first).out
+    assert commands("dead-letters", "discard", second).status == 0
+    assert "is discarded, not open" in commands("dead-letters", "discard", second).failed_in_one_line(2)
+    assert "no dead letters" in commands("dead-letters", "list", "--store", store).out
+    exported = commands("dead-letters", "export", "--store", store).out.splitlines()
+    assert sorted(json.loads(line)["state"] for line in exported) == ["discarded", "replayed"]
+    assert "does not exist" in commands("dead-letters", "show", "4711").failed_in_one_line(2)

@@ -99,6 +99,8 @@ def import_report(result: ImportResult) -> dict[str, dg.MetadataValue]:
     report |= {name: dg.MetadataValue.text(figures[name]) for name in ("mode", "index", "started_at", "finished_at")}
     report["reasons"] = dg.MetadataValue.json(figures.get("reasons", {}))
     report["replaced"] = dg.MetadataValue.json(figures["replaced"])
+    if result.dead_letters:
+        report["dead_letters"] = dg.MetadataValue.json(result.dead_letters)
     if result.sample is not None:
         report["sample"] = dg.MetadataValue.json(json.loads(result.sample))
     return report

@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did: its figures as the ledger keeps them, and one of its documents for people to look at."""
+    """What an import did: its figures as the ledger keeps them; one of its documents and its first dead letters, for
+    people to look at.
+    """
 
     figures: dict[str, Any]
     sample: bytes | None
+    dead_letters: list[dict[str, str]]
 
 
 async def run_imports(
@@ -77,10 +80,12 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     read_at = await source.read_at()
     plan = await plan_import(build, source, kind)
     batch = build.part.batch
+    letters = DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id)
     delivery = Delivery(
         BulkIndex(build.cluster, plan.index),
         fence=build.part.lane.check,
-        keep=DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id).keep,
+        keep=letters.keep,
+        supersede=letters.supersede,
         clock=build.clock,
     )
     build.part.progress[kind.part] = lambda: {
@@ -91,6 +96,8 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     books = await delivery.run(sampled.through(plan.pages))
     if plan.mode is Mode.FULL:
         published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN])
+        # Everything was read, so an older dead letter is of a record that the store no longer has.
+        await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part)
     else:
         published = await build.show(plan.index)
     if kind.part is Part.PRODUCTS and plan.mode is not Mode.SELECTIVE:
@@ -108,7 +115,7 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     if plan.mode is not Mode.SELECTIVE:
         figures["read_at"] = read_at.isoformat()
     build.part.record(kind.part, figures)
-    return ImportResult(figures, sampled.body)
+    return ImportResult(figures, sampled.body, letters.shown)
 
 
 @dataclass(frozen=True)

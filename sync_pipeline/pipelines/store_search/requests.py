@@ -55,6 +55,15 @@ def store_request(
     )
 
 
+def replay_request(scope: str, key: str) -> BatchRequest:
+    """The selective batch that delivers one document again. Raises UsageError for a key that names none."""
+    part = KEY_PARTS.get(key.partition("-")[0])
+    batch_type = next((one for one in NUMBER_WORDS if part in one.parts), None)
+    if batch_type is None:
+        raise UsageError(f"{key!r} names no record: run a full batch instead")
+    return store_request(scope.partition(":")[2], batch_type, mode=Mode.SELECTIVE, ids=[key])
+
+
 def document_keys(batch_type: BatchType, ids: Sequence[str]) -> list[str]:
     """The document ids that a selection names: numbers of the type's records, or document ids such as `page-3`.
 
