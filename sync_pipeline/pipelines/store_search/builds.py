@@ -14,8 +14,7 @@ from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreI
 from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
 from sync_pipeline.delivery.guard import check_deletes
 from sync_pipeline.errors import SyncPipelineError
-from sync_pipeline.pipelines.store_search.index_definition import MAPPING_VERSION, index_body
-from sync_pipeline.pipelines.store_search.languages import language
+from sync_pipeline.pipelines.store_search.index_definition import index_body
 from sync_pipeline.pipelines.store_search.types import Kind, store_alias
 from sync_pipeline.pipelines.store_search.words import all_stop_words
 
@@ -122,17 +121,6 @@ class StoreBuild:
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
         return {"index": name, "documents": found, "replaced": replaced}
-
-    async def live_index(self, kind: Kind) -> str | None:
-        """The index that searches of the kind see, if documents of this version of the project fit into it."""
-        for index in await self.indices.list():
-            fits = (index.meta.get("mapping_version"), index.meta.get("language")) == (
-                MAPPING_VERSION,
-                language(self.store.language).code,
-            )
-            if kind.alias(self.store.hash) in index.aliases and fits:
-                return index.name
-        return None
 
     async def show(self, name: str) -> dict[str, Any]:
         """Makes what was written into a live index visible; its figures, as ``publish`` gives them."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.requests import Mode
-from sync_pipeline.batches.synced_keys import recall, remember
+from sync_pipeline.batches.synced_keys import remember
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
 from sync_pipeline.pipelines.store_search.live import LiveIndex
-from sync_pipeline.pipelines.store_search.modes import changed_listing, changed_products, selected
+from sync_pipeline.pipelines.store_search.modes import live_changes
 from sync_pipeline.pipelines.store_search.serving import NotIndexedError
 from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of, part_of_key
 
@@ -132,20 +132,20 @@ async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Imp
 
     Raises NotIndexedError for a selective batch without an index.
     """
-    batch = build.part.batch
-    name = None if batch.mode == Mode.FULL else await build.live_index(kind)
-    if name is not None:
-        live = LiveIndex(build, kind, name)
-        if batch.mode == Mode.SELECTIVE:
-            keys = [key for key in batch.ids or () if part_of_key(key) is kind.part]
-            return ImportPlan(Mode.SELECTIVE, name, selected(source, live, keys))
-        if kind.part is not Part.PRODUCTS:
-            return ImportPlan(Mode.INCREMENTAL, name, changed_listing(source, live))
-        last = await asyncio.to_thread(build.part.ledger.newest_reading, batch.scope, kind.part)
-        if last is not None:
-            known = await asyncio.to_thread(recall, build.part.ledger, batch.scope)
-            pages = changed_products(source, live, last_read=last, known=known)
-            return ImportPlan(Mode.INCREMENTAL, name, pages)
+    batch, ledger = build.part.batch, build.part.ledger
+    if batch.mode != Mode.FULL:
+        live = await LiveIndex.find(
+            build.cluster,
+            build.store,
+            kind,
+            confirmed=batch.confirm_deletes,
+            draw=lambda: asyncio.to_thread(ledger.next_version),
+        )
+        pages = None
+        if live is not None:
+            pages = await live_changes(ledger, source, live, scope=batch.scope, mode=batch.mode, ids=batch.ids or ())
+        if live is not None and pages is not None:
+            return ImportPlan(Mode(batch.mode), live.name, pages)
     if batch.mode == Mode.SELECTIVE:
         raise NotIndexedError(
             f"store {build.store.hash} has no {kind.word} index to change: run a full batch before a selective one"

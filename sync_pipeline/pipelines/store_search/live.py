@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import scan
 from sync_pipeline.delivery.guard import check_deletes
 from sync_pipeline.operations import Action, Filtered, Item, Operation, Unchanged
+from sync_pipeline.pipelines.store_search.index_definition import MAPPING_VERSION
+from sync_pipeline.pipelines.store_search.languages import language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from sync_pipeline.pipelines.store_search.builds import StoreBuild
+    from sync_pipeline.batches.models import Store
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.pipelines.store_search.types import Kind
 
 FINGERPRINT = "sync.fingerprint"
@@ -22,11 +25,31 @@ FINGERPRINT = "sync.fingerprint"
 
 @dataclass(frozen=True)
 class LiveIndex:
-    """The physical index behind a kind's alias."""
+    """The physical index behind a kind's alias.
 
-    build: StoreBuild
+    ``confirmed`` lets any number of deletes pass; ``draw`` draws a version for what is read from then on.
+    """
+
+    cluster: SearchCluster
+    store_hash: str
     kind: Kind
     name: str
+    confirmed: bool
+    draw: Callable[[], Awaitable[int]]
+
+    @classmethod
+    async def find(
+        cls, cluster: SearchCluster, store: Store, kind: Kind, *, confirmed: bool, draw: Callable[[], Awaitable[int]]
+    ) -> LiveIndex | None:
+        """The index that searches of the kind see, if documents of this version of the project fit into it."""
+        for index in await StoreIndices(cluster, store.hash).list():
+            fits = (index.meta.get("mapping_version"), index.meta.get("language")) == (
+                MAPPING_VERSION,
+                language(store.language).code,
+            )
+            if kind.alias(store.hash) in index.aliases and fits:
+                return cls(cluster, store.hash, kind, index.name, confirmed, draw)
+        return None
 
     async def settle(self, items: Iterable[Item]) -> list[Item]:
         """The items as what they mean for this index.
@@ -35,7 +58,7 @@ class LiveIndex:
         """
         items = list(items)
         keys = [item.key for item in items if isinstance(item, Operation | Filtered)]
-        stored = await BulkIndex(self.build.cluster, self.name).get(keys, [FINGERPRINT])
+        stored = await BulkIndex(self.cluster, self.name).get(keys, [FINGERPRINT])
         settled: list[Item] = []
         for item in items:
             if isinstance(item, Operation) and item.key in stored:
@@ -49,8 +72,8 @@ class LiveIndex:
 
     async def keys(self, query: dict[str, Any] | None = None) -> set[str]:
         """The keys of all documents, or of those that a query finds; everything written so far is seen."""
-        await self.build.indices.refresh(self.name)
-        return {document.key async for page in scan(self.build.cluster, self.name, query=query) for document in page}
+        await StoreIndices(self.cluster, self.store_hash).refresh(self.name)
+        return {document.key async for page in scan(self.cluster, self.name, query=query) for document in page}
 
     def gone(self, keys: set[str], *, indexed: int, version: int) -> Sequence[Operation]:
         """Deletes of keys that the store no longer has, of ``indexed`` in all.
@@ -58,13 +81,9 @@ class LiveIndex:
         ``version`` was drawn before the listing that lacks them. Raises DeleteGuardError when they are too many.
         """
         check_deletes(
-            what=f"{self.kind.word} of store {self.build.store.hash}",
+            what=f"{self.kind.word} of store {self.store_hash}",
             before=indexed,
             deletes=len(keys),
-            confirmed=self.build.part.batch.confirm_deletes,
+            confirmed=self.confirmed,
         )
         return [Operation(key, version, Action.DELETE, absent=True) for key in sorted(keys)]
-
-    async def next_version(self) -> int:
-        """A version for what is read from now on."""
-        return await asyncio.to_thread(self.build.part.ledger.next_version)

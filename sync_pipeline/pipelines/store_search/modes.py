@@ -5,17 +5,21 @@ The books count every record that was looked at: unchanged ones too, and keys th
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.synced_keys import recall
 from sync_pipeline.operations import Action, Operation
-from sync_pipeline.pipelines.store_search.types import Part
+from sync_pipeline.pipelines.store_search.types import Part, part_of_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Sequence
     from datetime import datetime
 
+    from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.synced_keys import Seen
     from sync_pipeline.operations import Item
     from sync_pipeline.pipelines.store_search.live import LiveIndex
@@ -26,6 +30,21 @@ OVERLAP = timedelta(minutes=15)
 
 #: How many ids one terms query asks for; Elasticsearch's own limit is 65,536.
 TERMS = 10_000
+
+
+async def live_changes(
+    ledger: Ledger, source: StoreSource, live: LiveIndex, *, scope: str, mode: str, ids: Collection[str]
+) -> AsyncGenerator[Sequence[Item]] | None:
+    """What an incremental or selective batch has to do to a live index; None when nothing tells since when."""
+    if mode == Mode.SELECTIVE:
+        return selected(source, live, [key for key in ids if part_of_key(key) is live.kind.part])
+    if live.kind.part is not Part.PRODUCTS:
+        return changed_listing(source, live)
+    last_read = await asyncio.to_thread(ledger.newest_reading, scope, live.kind.part)
+    if last_read is None:
+        return None
+    known = await asyncio.to_thread(recall, ledger, scope)
+    return changed_products(source, live, last_read=last_read, known=known)
 
 
 async def changed_products(
@@ -48,7 +67,7 @@ async def changed_products(
     async for items in _named(source, live, await _touched(source, live, known) - done):
         yield look(items)
     # Drawn after everything above was read: a product that vanished since then is deleted, whatever was written of it.
-    version = await live.next_version()
+    version = await live.draw()
     visible = await source.visible_product_keys()
     indexed = await live.keys()
     async for items in _named(source, live, visible - indexed - done):
@@ -58,7 +77,7 @@ async def changed_products(
 
 async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerator[Sequence[Item]]:
     """Everything of a short listing, compared with the index, and deletes of what the listing lacks."""
-    version = await live.next_version()
+    version = await live.draw()
     listed: set[str] = set()
     async with aclosing(source.items(live.kind.part)) as pages:
         async for items in pages:
@@ -74,7 +93,7 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
         async for items in _named(source, live, keys):
             yield items
         return
-    version = await live.next_version()
+    version = await live.draw()
     missing = set(keys)
     if not missing:
         return
