@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
 import uuid
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +22,9 @@ from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.batches import batch_fields, batch_seconds, totals
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
-from sync_pipeline.cli.output import emit_json, errors, say, warn
+from sync_pipeline.cli.output import emit_json, emit_rows, errors, say, warn
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search import dry_run as preview
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, batch_type
 
@@ -57,6 +59,7 @@ def run(
     mode: ModeOption = "full",
     ids: Annotated[str | None, typer.Option(metavar="ID,…", help="With --mode selective: which records.")] = None,
     confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do; write nothing.")] = False,
     enqueue: Annotated[bool, typer.Option("--enqueue", help="Leave it to the daemon.")] = False,
     delay: DelayOption = None,
     as_json: Json = False,
@@ -69,8 +72,14 @@ def run(
     )
     if delay is not None and not enqueue:
         raise UsageError("--delay goes with --enqueue")
+    if dry_run and enqueue:
+        raise UsageError("--dry-run and --enqueue exclude each other")
     with environment("sync run") as here:
         here.stores.get(store)
+        if dry_run:
+            previews = asyncio.run(preview.dry_run(here.store_search, request))
+            _tell_previews(previews, as_json=as_json)
+            return 0
         if enqueue:
             batch = here.ledger.request(request)
             _warn_without_daemon(here)
@@ -79,6 +88,18 @@ def run(
         batch, exit_status = run_here(here, request)
     report(batch, as_json=as_json)
     return exit_status
+
+
+def _tell_previews(previews: dict[Part, preview.Preview], *, as_json: bool) -> None:
+    rows = [{"part": part.value, **asdict(found)} for part, found in previews.items()]
+    columns = ("part", "create", "update", "delete", "unchanged", "filtered", "dead_lettered")
+    emit_rows(rows, columns, as_json=as_json, empty="nothing to do")
+    if as_json:
+        return
+    for row in rows:
+        for change in row["sample"]:
+            fields = "; ".join(f"{name}: {old} → {new}" for name, (old, new) in change["fields"].items())
+            say(f"{change['key']}  {fields}")
 
 
 def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:

@@ -118,3 +118,13 @@ def test_dead_letters_are_listed_shown_replayed_discarded_and_exported(commands:
     exported = commands("dead-letters", "export", "--store", store).out.splitlines()
     assert sorted(json.loads(line)["state"] for line in exported) == ["discarded", "replayed"]
     assert "does not exist" in commands("dead-letters", "show", "4711").failed_in_one_line(2)
+
+
+def test_a_dry_run_prints_what_would_happen_and_makes_no_batch(commands: Commands, store: str):
+    answer = commands("sync", "run", "--store", store, "--dry-run")
+    assert answer.status == 0
+    assert answer.out.splitlines()[1].split() == ["products", "52", "0", "0", "0", "2", "0"]
+    assert commands("batches", "list", "--json").json() == []
+    assert "exclude each other" in commands(
+        "sync", "run", "--store", store, "--dry-run", "--enqueue"
+    ).failed_in_one_line(2)

@@ -29,7 +29,7 @@ from sync_pipeline.pipelines.store_search.source import StoreSource
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
     from sync_pipeline.batches.models import Store
     from sync_pipeline.batches.parts import BatchPart
@@ -114,12 +114,16 @@ class StoreSearch:
             url=str(self.settings.elasticsearch_url), api_key=None if key is None else key.get_secret_value()
         )
 
-    def catalog(self, store: Store) -> AbstractAsyncContextManager[Catalog]:
-        """The store's records at BigCommerce; all requests share one budget."""
-        return self.catalog_with(store.hash, self.stores.secret(store) or "")
+    def catalog(
+        self, store: Store, *, draw: Callable[[], Awaitable[int]] | None = None
+    ) -> AbstractAsyncContextManager[Catalog]:
+        """The store's records at BigCommerce; all requests share one budget. ``draw`` draws versions: the ledger's."""
+        return self.catalog_with(store.hash, self.stores.secret(store) or "", draw=draw)
 
     @asynccontextmanager
-    async def catalog_with(self, store_hash: str, token: str) -> AsyncIterator[Catalog]:
+    async def catalog_with(
+        self, store_hash: str, token: str, *, draw: Callable[[], Awaitable[int]] | None = None
+    ) -> AsyncIterator[Catalog]:
         """Likewise, for a store that is not saved yet."""
         async with BigCommerceClient(
             store_hash=store_hash,
@@ -128,7 +132,7 @@ class StoreSearch:
             budget=RequestBudget(store_hash=store_hash, clock=self.clock),
             clock=self.clock,
         ) as client:
-            yield Catalog(client, next_version=lambda: asyncio.to_thread(self.ledger.next_version))
+            yield Catalog(client, next_version=draw or (lambda: asyncio.to_thread(self.ledger.next_version)))
 
     async def _build(self, cluster: SearchCluster, store: Store, part: BatchPart) -> StoreBuild:
         await cluster.check()
