@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev down test check format clean
+.PHONY: help setup demo dev down test check bench format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -42,6 +42,10 @@ check: $(READY) ## Style, types, and whether Dagster loads the definitions
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env DAGSTER_HOME="$$home" \
 		DATABASE_URL=postgresql://unused DAGSTER_DATABASE_URL=postgresql://unused ELASTICSEARCH_URL=http://unused \
 		$(BIN)/python -W ignore -m dagster definitions validate
+
+# On a real Elasticsearch, named by ELASTICSEARCH_URL; the embedded one measures itself.
+bench: $(READY) ## Full and incremental batches of generated stores (ARGS="20000 100000")
+	@$(BIN)/python -m sync_pipeline_tests.benchmarks.full_import $(or $(ARGS),20000)
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix

@@ -1,0 +1,50 @@
+"""Commands as measured processes: wall time, own CPU time and peak memory, without the servers that they talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sync_pipeline_tests.commands import Commands
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One command: seconds on the wall, CPU seconds of the process itself, its peak memory in MB, what it printed."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    out: str
+
+
+def measure(commands: Commands, *words: str) -> Measured:
+    """Runs `sync-pipeline WORDS`. Raises RuntimeError, with what it said, unless it ends with 0."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sync_pipeline.cli", *words],
+        cwd=commands.folder,
+        env=commands.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    out = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(out)
+    return Measured(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out)
+
+
+def newest_batch(commands: Commands) -> dict[str, Any]:
+    """The batch that ran last, from the ledger."""
+    return json.loads(commands("batches", "list", "--json", "--limit", "1").out)[0]
