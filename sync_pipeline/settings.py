@@ -32,13 +32,20 @@ class SettingsError(UsageError):
 
 
 class Settings(BaseSettings):
-    """The settings of one process. Fields are named as their environment variables, in lower case."""
+    """The settings of one process. Fields are named as their environment variables, in lower case.
+
+    Whatever may hold a password is left out of the representation.
+    """
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
 
-    database_url: PostgresUrl | None = Field(None, description="PostgreSQL of the ledger; none means the embedded one.")
-    dagster_database_url: PostgresUrl | None = Field(None, description="Dagster's storage.")
-    elasticsearch_url: AnyHttpUrl | None = Field(None, description="The search cluster; none means the embedded one.")
+    database_url: PostgresUrl | None = Field(
+        None, repr=False, description="PostgreSQL of the ledger; none means the embedded one."
+    )
+    dagster_database_url: PostgresUrl | None = Field(None, repr=False, description="Dagster's storage.")
+    elasticsearch_url: AnyHttpUrl | None = Field(
+        None, repr=False, description="The search cluster; none means the embedded one."
+    )
     elasticsearch_api_key: SecretStr | None = None
     bigcommerce_api_url: AnyHttpUrl = Field(
         AnyHttpUrl(PUBLIC_BIGCOMMERCE_API), description="Base of the BigCommerce API; `/stores/{hash}/v3/…` is added."

@@ -34,7 +34,13 @@ class SandboxAdmin:
     """A client of the control API at ``base_url``. Every method raises httpx.HTTPStatusError for a refusal."""
 
     def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=f"{base_url.rstrip('/')}/_sandbox", timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._http = httpx.Client(
+            base_url=f"{base_url.rstrip('/')}/_sandbox",
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+            # A kept connection may be closed by the server in the moment of its next use.
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     def __enter__(self) -> Self:
         return self

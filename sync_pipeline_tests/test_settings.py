@@ -1,0 +1,23 @@
+"""Settings keep what is secret to themselves."""
+
+import pytest
+
+from sync_pipeline.settings import Settings
+
+SECRET = "a-word-that-must-not-show"
+
+
+@pytest.mark.invariant(7)
+def test_the_representation_shows_no_secret():
+    settings = Settings.model_validate(
+        {
+            "database_url": f"postgresql://me:{SECRET}@127.0.0.1/x",
+            "dagster_database_url": f"postgresql://me:{SECRET}@127.0.0.1/x",
+            "elasticsearch_url": f"https://me:{SECRET}@127.0.0.1:9200",
+            "elasticsearch_api_key": SECRET,
+            "sync_pipeline_secret_keys": SECRET,
+        }
+    )
+    assert settings.database_url is not None
+    assert SECRET in settings.database_url
+    assert SECRET not in repr(settings) + str(settings)
