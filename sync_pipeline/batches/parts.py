@@ -81,7 +81,6 @@ def batch_part(
     Raises BatchNotFoundError, BatchNotPendingError, LaneBusyError; re-raises what the block raises, after closing.
     """
     batch = _claim(ledger, run)
-    part: BatchPart | None = None
     try:
         held = _wait_for_lane(ledger, batch, lane, lane_wait, pause)
         part = BatchPart(ledger, batch, held)

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex, render
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
@@ -13,8 +15,6 @@ from sync_pipeline.operations import Operation
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-import msgspec
 
 CONNECTIONS = 4
 CHUNK = 500
