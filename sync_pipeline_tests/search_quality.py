@@ -78,10 +78,12 @@ async def documents(subject: Subject) -> dict[str, list[Operation]]:
         )
         sandbox.admin.configure(opened.hash, quota=10_000)
         budget = RequestBudget(store_hash=opened.hash, clock=clock)
-        async with BigCommerceClient(
-            store_hash=opened.hash, token=TOKEN, base_url=sandbox.base_url, budget=budget, clock=clock
-        ) as client:
-            source = StoreSource(Catalog(client, next_version=next_version), batch_id=1, clock=clock)
+        async with (
+            BigCommerceClient(
+                store_hash=opened.hash, token=TOKEN, base_url=sandbox.base_url, budget=budget, clock=clock
+            ) as client,
+            StoreSource(Catalog(client, next_version=next_version), batch_id=1, clock=clock) as source,
+        ):
             return {
                 kind.word: [
                     item async for page in source.items(kind.part) for item in page if isinstance(item, Operation)

@@ -54,15 +54,13 @@ def test_kill_9_in_mid_import(commands: Commands, store: str, sandbox: SandboxSe
     assert [attempt["error"]["kind"] for attempt in retried["attempts"]] == ["lost"]
 
 
-def test_ctrl_c_ends_the_batch_as_cancelled_and_frees_the_lane(commands: Commands, store: str, sandbox: SandboxServer):
-    sandbox.admin.inject(store, FaultKind.LATENCY, path="*/v3/catalog/products", seconds=60)
+@pytest.mark.parametrize("listing", ["*/v3/catalog/products", "*/v3/catalog/trees/categories"])
+def test_ctrl_c_ends_the_batch_as_cancelled_and_frees_the_lane(
+    commands: Commands, store: str, sandbox: SandboxServer, listing: str
+):
+    sandbox.admin.inject(store, FaultKind.LATENCY, path=listing, seconds=60)
     running = commands.start("sync", "run", "--store", store, "--type", "product")
-
-    def products_are_read() -> bool:
-        batches = commands("batches", "list", "--json").json()
-        return any("search_index" in batch["counts"] for batch in batches)
-
-    wait_for(products_are_read, what="an import under way")
+    wait_for(lambda: sandbox.admin.faults(store)[0].applied > 0, what="an import under way")
     running.send_signal(signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     assert running.returncode != 0

@@ -54,8 +54,10 @@ async def dry_run(pipeline: StoreSearch, request: BatchRequest) -> dict[Part, Pr
     store = pipeline.stores.get(request.store_hash or "")
     async with pipeline.cluster() as cluster, pipeline.catalog(store, draw=_no_version) as catalog:
         await cluster.check()
-        source = StoreSource(catalog, batch_id=0, clock=pipeline.clock)
-        return {part: await _preview(pipeline, cluster, store, source, part=part, request=request) for part in parts}
+        async with StoreSource(catalog, batch_id=0, clock=pipeline.clock) as source:
+            return {
+                part: await _preview(pipeline, cluster, store, source, part=part, request=request) for part in parts
+            }
 
 
 async def _preview(

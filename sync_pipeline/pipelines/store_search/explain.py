@@ -69,13 +69,14 @@ async def explain(pipeline: StoreSearch, store: Store, text: str) -> Explanation
         part = KEY_PARTS[key.partition("-")[0]]
         behind = await indices.current(kind_of(part).word)
         indexed = (await get(cluster, behind[0], [key])).get(key) if behind else None
-        source = StoreSource(catalog, batch_id=0, clock=pipeline.clock)
+        async with StoreSource(catalog, batch_id=0, clock=pipeline.clock) as source:
+            live = await _live(source, part, key)
         return Explanation(
             key=key,
             store_hash=store.hash,
             index=behind[0] if behind else None,
             indexed=indexed,
-            live=await _live(source, part, key),
+            live=live,
             dead_letter=_dead_letter(pipeline, store, key),
             batch=_newest_batch(pipeline, store, part),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import xxhash
 
@@ -44,7 +44,7 @@ class _CatalogFacts:
 
 
 class StoreSource:
-    """One store, read for one batch.
+    """One store, read for one batch; an async context manager, so that no shared reading outlives the batch.
 
     ``announced`` holds, by part, how many records the listings said they have (for progress).
     """
@@ -57,6 +57,13 @@ class StoreSource:
         self._facts = _Once(self._read_facts)
         self._time = _Once(catalog.store_time)
         self.announced: dict[Part, int] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for shared in (self._facts, self._address, self._time):
+            await shared.cancel()
 
     def items(self, part: Part) -> AsyncGenerator[Sequence[Item]]:
         """All items of an import, page by page. Raises what the listings raise, also when one is incomplete."""
@@ -175,3 +182,8 @@ class _Once(Generic[T]):
             self._task = asyncio.ensure_future(self._read())
         # An import that is cancelled does not take the others' reading with it.
         return await asyncio.shield(self._task)
+
+    async def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

@@ -94,7 +94,7 @@ class StoreSearch:
             cluster = await stack.enter_async_context(self.cluster())
             catalog = await stack.enter_async_context(self.catalog(store))
             build = await self._build(cluster, store, part)
-            source = StoreSource(catalog, batch_id=part.batch.id, clock=self.clock)
+            source = await stack.enter_async_context(StoreSource(catalog, batch_id=part.batch.id, clock=self.clock))
 
             async with aclosing(run_imports(build, source, selected)) as outcomes:
                 async for ended in outcomes:
