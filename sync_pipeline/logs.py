@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import structlog
 
 from sync_pipeline.errors import UsageError
+from sync_pipeline.private_files import make_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ def configure_logging(level: str, file: Path | None) -> None:
     stream: TextIO = sys.stderr
     if file is not None:
         try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(file.parent)
             file.touch(mode=0o600)
             stream = file.open("a", encoding="utf-8")
         except OSError as error:

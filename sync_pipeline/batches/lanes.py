@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import structlog
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -19,6 +20,8 @@ from sync_pipeline.errors import SyncPipelineError
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
+
+log = structlog.get_logger("sync_pipeline.batches")
 
 #: How long a lane is held without a renewal; renewals come every 2 s.
 LEASE = timedelta(seconds=30)
@@ -54,13 +57,17 @@ class Lane:
     token: int
 
     def check(self) -> None:
-        """Raises FencedError unless this is still the newest holder. Called before every write and acknowledgement."""
+        """Raises FencedError unless this is still the newest holder. Called before every write and acknowledgement.
+
+        A refusal is counted with the lane, and logged.
+        """
         query = select(ScopeLock.token, ScopeLock.holder).where(
             ScopeLock.scope == self.scope, ScopeLock.lane == self.name.value
         )
         with self.ledger.session() as session:
             row = session.execute(query).one_or_none()
         if row is None or row.token != self.token or row.holder != self.holder:
+            self._count_refusal()
             raise FencedError(
                 f"lane {self.name} of {self.scope} was taken over: this run (token {self.token}) writes no more"
             )
@@ -77,6 +84,17 @@ class Lane:
         """Frees the lane if it is still this holder's."""
         with self.ledger.session() as session:
             session.execute(self._mine(update(ScopeLock)).values(holder=None, expires_at=None))
+
+    def _count_refusal(self) -> None:
+        counted = (
+            update(ScopeLock)
+            .where(ScopeLock.scope == self.scope, ScopeLock.lane == self.name.value)
+            .values(refused=ScopeLock.refused + 1)
+            .returning(ScopeLock.refused)
+        )
+        with self.ledger.session() as session:
+            refused = session.scalar(counted)
+        log.error("write refused", scope=self.scope, lane=self.name, holder=self.holder, token=self.token, of=refused)
 
     def _mine(self, statement):
         return statement.where(
@@ -113,3 +131,14 @@ def acquire(ledger: Ledger, scope: str, name: LaneName, holder: str) -> Lane:
                 "`sync-pipeline batches list --status processing`"
             )
     return Lane(ledger, scope, name, holder, token)
+
+
+def refusals(ledger: Ledger) -> dict[str, int]:
+    """How often the fence refused a holder that was too late, by scope and lane (`store:abc bulk`), where it did."""
+    query = (
+        select(ScopeLock.scope, ScopeLock.lane, ScopeLock.refused)
+        .where(ScopeLock.refused > 0)
+        .order_by(ScopeLock.scope, ScopeLock.lane)
+    )
+    with ledger.session() as session:
+        return {f"{scope} {lane}": refused for scope, lane, refused in session.execute(query)}

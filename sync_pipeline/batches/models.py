@@ -139,6 +139,8 @@ class ScopeLock(Base):
     token: Mapped[int] = mapped_column(BigInteger)
     holder: Mapped[str | None]
     expires_at: Mapped[datetime | None]
+    #: How many writes and acknowledgements of holders that were too late the fence refused.
+    refused: Mapped[int] = mapped_column(server_default="0")
 
 
 class DeadLetter(Base):
@@ -196,6 +198,19 @@ class SavedQuery(Base):
     expected: Mapped[list[str]]
     top: Mapped[int] = mapped_column(server_default="10")
     created_at: Mapped[datetime]
+
+
+class Tombstone(Base):
+    """A key of a scope that was found gone from its source at a version: no older write may bring it back."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (Index(None, "scope", "version"),)
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    batch_id: Mapped[int] = mapped_column(BigInteger)
+    deleted_at: Mapped[datetime]
 
 
 class SyncedKey(Base):

@@ -50,9 +50,14 @@ def due(ledger: Ledger, pipeline: str, *, limit: int = 20) -> Sequence[SyncBatch
 
 
 def reap(ledger: Ledger) -> Sequence[SyncBatch]:
-    """Fails batches whose run is silent for 30 s, or never claimed its reserved batch; returns them."""
+    """Fails batches whose run is silent for 30 s, or never claimed its reserved batch; returns them.
+
+    A heartbeat that lies as far ahead is one of a run that died before the clock was set back.
+    """
     now = ledger.clock.now()
-    silent = (SyncBatch.status == Status.PROCESSING.value) & (SyncBatch.heartbeat_at < now - STALE_AFTER)
+    silent = (SyncBatch.status == Status.PROCESSING.value) & ~SyncBatch.heartbeat_at.between(
+        now - STALE_AFTER, now + STALE_AFTER
+    )
     abandoned = (
         (SyncBatch.status == Status.PENDING.value)
         & SyncBatch.dagster_run_id.is_not(None)

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sync_pipeline.errors import UsageError
+from sync_pipeline.private_files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,9 @@ class Keyring:
 
     def open(self, sealed: str, *, belongs_to: str) -> str:
         """The plain secret. Raises SecretKeysError when no key, or not the right one, is at hand."""
-        key_id, _, encoded = sealed.partition(":")
+        key_id, colon, encoded = sealed.partition(":")
+        if not colon:
+            raise SecretKeysError(f"the secret of {belongs_to} was not sealed by this project: enter it again")
         key = self.keys.get(key_id)
         if key is None:
             raise SecretKeysError(
@@ -98,7 +101,7 @@ def development_keys(state_dir: Path) -> Keyring:
     """The keyring kept in the state directory, made on first use. For development only: it lies beside the data."""
     path = state_dir / "secret-keys"
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(state_dir)
         if not path.exists():
             # Written aside and linked, so that two first commands at once agree on one key.
             draft = path.with_name(f"{path.name}.{os.getpid()}.{random.token_hex(4)}")

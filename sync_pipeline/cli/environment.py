@@ -25,6 +25,7 @@ from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.private_files import make_private
 from sync_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Environment:
         """Dagster's home in the state directory: its files, and a link to the project's `dagster.yaml`."""
         home = self.given.state_dir / "dagster"
         try:
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(home)
             link = home / "dagster.yaml"
             if not link.exists():
                 link.unlink(missing_ok=True)
@@ -152,6 +153,7 @@ class Environment:
 def environment(owner: str, *, idle: float = IDLE_SECONDS) -> Iterator[Environment]:
     """The environment of the command ``owner``. Raises SettingsError when settings are malformed."""
     settings = load_settings()
+    os.umask(0o077)  # also for what Dagster and other processes of this one write into the state directory
     surroundings = Environment(settings, owner, idle)
     configure_logging(settings.log_level, surroundings.log_file)
     try:

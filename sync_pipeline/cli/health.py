@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from sync_pipeline.batches.database import check_server, make_engine, reachable
+from sync_pipeline.batches.lanes import refusals
 from sync_pipeline.batches.schema import newest_revision, revision
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
@@ -38,6 +39,7 @@ def health(as_json: Json = False) -> int:
         findings = [
             _finding("state directory", lambda: _state_directory(here)),
             _finding("ledger", lambda: _ledger(here)),
+            _finding("lanes", lambda: _lanes(here)),
             _finding("Dagster storage", lambda: _dagster_storage(here)),
             _finding("search cluster", lambda: _search_cluster(here)),
             _finding("Dagster daemon", lambda: _daemon(here)),
@@ -73,6 +75,13 @@ def _ledger(here: Environment) -> str:
     with reachable(engine), engine.connect() as connection:
         found = revision(connection)
     return f"PostgreSQL {version}, revision {found} of {newest_revision()}"
+
+
+def _lanes(here: Environment) -> str:
+    refused = refusals(here.ledger)
+    if not refused:
+        return "no write of a holder that was too late had to be refused"
+    return "refused writes of holders that were too late: " + ", ".join(f"{n} in {name}" for name, n in refused.items())
 
 
 def _dagster_storage(here: Environment) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync_pipeline.clock import Clock, SystemClock
+from sync_pipeline.delivery.bisection import Refused, find_refused
 from sync_pipeline.delivery.books import Books
+from sync_pipeline.delivery.error_budget import ErrorBudget
 from sync_pipeline.delivery.retry import Backoff
 from sync_pipeline.operations import (
+    Action,
     ChunkRejectedError,
-    DestinationError,
     Filtered,
     ItemError,
     Operation,
@@ -27,12 +29,11 @@ from sync_pipeline.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
+    from sync_pipeline.delivery.bisection import Chunk
     from sync_pipeline.delivery.destination import Destination
     from sync_pipeline.operations import Item, ItemResult
-
-Chunk = list[Operation]
 
 
 @dataclass
@@ -40,21 +41,29 @@ class Delivery:
     """One delivery's surroundings. Blocking callables run in a thread.
 
     ``fence`` raises when this run may write no more (it is called before every write and before every
-    acknowledgement is counted); ``keep`` stores dead letters; ``supersede`` is told the keys that got any other
-    outcome; ``books`` is live, for progress.
+    acknowledgement is counted); ``bury`` is told what is gone before it is deleted, and tells the upserts that are
+    older than a delete (``Tombstones.bury``); ``keep`` stores dead letters; ``supersede`` is told the keys that got any
+    other outcome; ``books`` is live, for progress. ``floor`` is the version after which everything in the destination
+    was read: an upsert that is older has a newer one there, or its record was gone by then, so it is stale.
     """
 
     destination: Destination
     fence: Callable[[], None]
+    bury: Callable[[Sequence[Operation | Filtered]], Mapping[str, int]]
     keep: Callable[[Sequence[Rejected]], None]
     supersede: Callable[[Sequence[str]], None] = lambda keys: None
     books: Books = field(default_factory=Books)
+    floor: int = 0
     writers: int = 4
     backoff: Backoff = field(default_factory=Backoff)
+    budget: ErrorBudget = field(default_factory=ErrorBudget)
     clock: Clock = field(default_factory=SystemClock)
 
     async def run(self, pages: AsyncGenerator[Sequence[Item]]) -> Books:
-        """Delivers every item of every page. Raises the first error that ends the delivery, or BooksError."""
+        """Delivers every item of every page.
+
+        Raises the first error that ends the delivery, ErrorBudgetError when too many records fail, or BooksError.
+        """
         queue: asyncio.Queue[Chunk | None] = asyncio.Queue(maxsize=self.writers)
         try:
             async with asyncio.TaskGroup() as group:
@@ -66,6 +75,7 @@ class Delivery:
         except ExceptionGroup as errors:
             raise _first(errors) from errors
         self.books.check()
+        self.budget.check(self.books, ended=True)
         return self.books
 
     async def _cut(self, pages: AsyncGenerator[Sequence[Item]], queue: asyncio.Queue[Chunk | None]) -> None:
@@ -73,8 +83,9 @@ class Delivery:
         size = 0
         async with aclosing(pages):
             async for page in pages:
-                rejected = []
-                settled = []
+                rejected: list[Rejected] = []
+                filtered: list[Filtered] = []
+                settled: list[str] = []
                 for item in page:
                     if isinstance(item, Operation) and item.absent:
                         self.books.absent += 1
@@ -91,14 +102,17 @@ class Delivery:
                             size += length
                         case Filtered():
                             self.books.count(Outcome.FILTERED, item.reason)
+                            filtered.append(item)
                             settled.append(item.key)
                         case Unchanged():
                             self.books.count(Outcome.UNCHANGED)
                             settled.append(item.key)
                         case Rejected():
                             rejected.append(item)
+                if filtered:
+                    await asyncio.to_thread(self.bury, filtered)
                 await self._supersede(settled)
-                await self._bury(rejected)
+                await self._give_up(rejected)
         if chunk:
             await queue.put(chunk)
 
@@ -107,30 +121,63 @@ class Delivery:
             await self._deliver(chunk)
 
     async def _deliver(self, chunk: Chunk) -> None:
-        """Writes the chunk until every operation has an outcome."""
-        tried = 0
+        """Writes the chunk until every operation has an outcome. One that is too large goes in halves."""
         while chunk:
+            refused = await self._send(chunk)
+            if refused is None:
+                return
+            chunk = refused.operations
+            if len(chunk) > 1 and sum(len(one.body or b"") for one in chunk) > self.destination.max_bytes:
+                middle = len(chunk) // 2
+                await self._deliver(chunk[:middle])
+                chunk = chunk[middle:]
+            else:
+                alone, chunk = await find_refused(refused, self._send)
+                if alone is not None:
+                    [operation] = alone.operations
+                    await self._give_up([_rejected(operation, alone.error.kind, str(alone.error))])
+
+    async def _send(self, chunk: Chunk) -> Refused | None:
+        """Writes the chunk until every operation has an outcome, or what is left of it is refused as a whole."""
+        tried = 0
+        while True:
             try:
                 results = await self._write(chunk)
             except ChunkRejectedError as error:
-                await self._bisect(chunk, error)
-                return
+                return Refused(chunk, error)
             except RetryableDestinationError as error:
-                results, asked, last = None, error.wait, error
+                asked, last = error.wait, error
             else:
                 chunk, last = await self._settle(chunk, results)
                 asked = None
                 if not chunk:
-                    return
+                    return None
             tried += 1
             if tried >= self.backoff.attempts:
-                raise DestinationError(f"gave up after {tried} attempts: {last}") from last
+                raise RetryableDestinationError(f"gave up after {tried} attempts: {last}", wait=asked) from last
             await self.clock.sleep(self.backoff.wait(tried, asked))
 
     async def _write(self, chunk: Chunk) -> Sequence[ItemResult]:
+        """Writes the chunk; an upsert that is older than a tombstone goes as the delete that the tombstone says.
+
+        The tombstones are asked again after the write: a delete that came between may have been there first, and
+        forgotten by the destination.
+        """
         await asyncio.to_thread(self.fence)
-        results = await self.destination.write(chunk)
+        too_old = {op.key: self.floor for op in chunk if op.version < self.floor}
+        buried = {**too_old, **await asyncio.to_thread(self.bury, chunk)}
+        answered = await self.destination.write([_as_buried(operation, buried) for operation in chunk])
         await asyncio.to_thread(self.fence)
+        alive = [op for op in chunk if op.action is Action.UPSERT and not _is_older(op, buried)]
+        late = await asyncio.to_thread(self.bury, alive) if alive else {}
+        results: list[ItemResult] = []
+        for operation, result in zip(chunk, answered, strict=True):
+            if _is_older(operation, late):
+                results += await self._write([operation])
+            elif _is_older(operation, buried) and not isinstance(result, ItemError):
+                results.append(Outcome.STALE)
+            else:
+                results.append(result)
         return results
 
     async def _settle(self, chunk: Chunk, results: Sequence[ItemResult]) -> tuple[Chunk, RetryableDestinationError]:
@@ -149,32 +196,32 @@ class Delivery:
             else:
                 rejected.append(_rejected(operation, result.reason, result.message))
         await self._supersede(settled)
-        await self._bury(rejected)
+        await self._give_up(rejected)
         return again, RetryableDestinationError(busy)
-
-    async def _bisect(self, chunk: Chunk, error: ChunkRejectedError) -> None:
-        """Halves a rejected chunk until the operation that it is rejected for stands alone."""
-        if len(chunk) == 1:
-            await self._bury([_rejected(chunk[0], error.kind, str(error))])
-            return
-        middle = len(chunk) // 2
-        await self._deliver(chunk[:middle])
-        await self._deliver(chunk[middle:])
 
     async def _supersede(self, keys: Sequence[str]) -> None:
         if keys:
             await asyncio.to_thread(self.supersede, keys)
 
-    async def _bury(self, rejected: Sequence[Rejected]) -> None:
+    async def _give_up(self, rejected: Sequence[Rejected]) -> None:
         if not rejected:
             return
         await asyncio.to_thread(self.keep, rejected)
         for item in rejected:
             self.books.count(Outcome.DEAD_LETTERED, item.reason)
+        self.budget.check(self.books)
 
 
 def _rejected(operation: Operation, reason: str, message: str) -> Rejected:
     return Rejected(operation.key, reason, message, operation.body or b"", operation.version)
+
+
+def _is_older(operation: Operation, buried: Mapping[str, int]) -> bool:
+    return operation.action is Action.UPSERT and operation.version < buried.get(operation.key, 0)
+
+
+def _as_buried(operation: Operation, buried: Mapping[str, int]) -> Operation:
+    return Operation(operation.key, buried[operation.key], Action.DELETE) if _is_older(operation, buried) else operation
 
 
 def _first(errors: BaseExceptionGroup) -> BaseException:

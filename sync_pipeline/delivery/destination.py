@@ -20,7 +20,7 @@ class Destination(Protocol):
 
     @property
     def max_bytes(self) -> int:
-        """The largest sum of body sizes in a chunk, in bytes."""
+        """The largest sum of body sizes in a chunk, in bytes; may shrink when the destination says 'too large'."""
         ...
 
     async def write(self, operations: Sequence[Operation]) -> Sequence[ItemResult]:

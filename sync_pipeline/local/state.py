@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.errors import UsageError
+from sync_pipeline.private_files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ class StateDir:
     def create(self) -> None:
         """Make the folders, 0700, and see that they can be written. Raises UsageError when that cannot be done."""
         with self._usable():
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path)
             if self.path.stat().st_mode & 0o077:
                 self.path.chmod(0o700)
             for folder in (self.leases, self.records, self.commands, self.logs):
@@ -117,7 +118,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The file's object, or None when it is absent or not one (a full disk, a hand's edit)."""
     try:
         content = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
-from sync_pipeline.batches.lanes import FencedError, LaneBusyError, LaneName, acquire
+from sync_pipeline.batches.lanes import FencedError, LaneBusyError, LaneName, acquire, refusals
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline_tests.clocks import ManualClock
 
 SCOPE = "store:abc"
 
 
+@pytest.mark.invariant("8.1")
 def test_a_lane_has_one_holder_and_the_two_lanes_of_a_scope_are_independent(ledger: Ledger):
     acquire(ledger, SCOPE, LaneName.BULK, "first")
     acquire(ledger, SCOPE, LaneName.EVENTS, "second")
@@ -26,7 +28,7 @@ def test_its_own_holder_takes_it_again_with_the_same_token(ledger: Ledger):
     assert acquire(ledger, SCOPE, LaneName.BULK, "first").token == lane.token
 
 
-@pytest.mark.invariant(8)
+@pytest.mark.invariant("8.2", "8.3", "8.4")
 def test_who_slept_through_the_expiry_is_fenced(ledger: Ledger, clock: ManualClock):
     sleeper = acquire(ledger, SCOPE, LaneName.BULK, "sleeper")
     clock.advance(31)
@@ -39,7 +41,22 @@ def test_who_slept_through_the_expiry_is_fenced(ledger: Ledger, clock: ManualClo
     heir.check()
 
 
-@pytest.mark.invariant(8)
+@pytest.mark.invariant("8.5")
+def test_every_refusal_is_counted_with_the_lane_and_logged(ledger: Ledger, clock: ManualClock):
+    sleeper = acquire(ledger, SCOPE, LaneName.BULK, "sleeper")
+    clock.advance(31)
+    acquire(ledger, SCOPE, LaneName.BULK, "heir")
+    with capture_logs() as logged:
+        for _ in range(3):
+            with pytest.raises(FencedError):
+                sleeper.check()
+    assert refusals(ledger) == {f"{SCOPE} bulk": 3}
+    assert [(line["event"], line["holder"], line["of"]) for line in logged] == [
+        ("write refused", "sleeper", number) for number in (1, 2, 3)
+    ]
+
+
+@pytest.mark.invariant("8.2")
 def test_the_token_grows_also_over_a_release(ledger: Ledger):
     tokens = []
     for holder in ("a", "b", "c"):
@@ -51,6 +68,7 @@ def test_the_token_grows_also_over_a_release(ledger: Ledger):
     assert tokens == [1, 2, 3]
 
 
+@pytest.mark.invariant("8.1")
 def test_a_renewed_lane_does_not_expire(ledger: Ledger, clock: ManualClock):
     lane = acquire(ledger, SCOPE, LaneName.BULK, "steady")
     for _ in range(5):
@@ -60,7 +78,7 @@ def test_a_renewed_lane_does_not_expire(ledger: Ledger, clock: ManualClock):
         acquire(ledger, SCOPE, LaneName.BULK, "other")
 
 
-@pytest.mark.invariant(8)
+@pytest.mark.invariant("8.1")
 def test_of_many_at_once_one_gets_the_lane(ledger: Ledger):
     def take(number: int) -> bool:
         try:

@@ -75,7 +75,7 @@ def test_a_reserved_batch_is_left_to_its_run(ledger: Ledger):
     assert ledger.claim(batch.id, run_id="mine", planned=[]).status == "processing"
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.2")
 def test_of_many_claimers_at_once_one_wins(ledger: Ledger):
     batch = ledger.request(REQUEST)
 
@@ -118,6 +118,7 @@ def test_a_failed_batch_says_what_went_wrong_where_and_when_and_can_be_retried(l
         ledger.retry(batch.id)
 
 
+@pytest.mark.invariant("8.5")
 def test_an_attempt_that_was_superseded_cannot_write_any_more(ledger: Ledger):
     old = ledger.claim(ledger.request(REQUEST).id, run_id="r1", planned=[])
     ledger.fail(old, kind="lost", message="silent")
@@ -133,6 +134,7 @@ def test_an_attempt_that_was_superseded_cannot_write_any_more(ledger: Ledger):
     assert ledger.get(old.id).status == Status.PROCESSING
 
 
+@pytest.mark.invariant("6.6")
 def test_due_is_the_oldest_pending_batch_of_every_scope_whose_lane_is_free(ledger: Ledger, clock: ManualClock):
     first = ledger.request(REQUEST)
     ledger.request(REQUEST)
@@ -146,7 +148,7 @@ def test_due_is_the_oldest_pending_batch_of_every_scope_whose_lane_is_free(ledge
     assert [batch.id for batch in due(ledger, "store_search")] == [first.id, other.id, late.id]
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.4")
 def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger, clock: ManualClock):
     dead = ledger.claim(ledger.request(REQUEST).id, run_id="dead", planned=[])
     acquire(ledger, dead.scope, LaneName.BULK, lane_holder(dead))
@@ -163,7 +165,7 @@ def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger, c
     assert [batch.id for batch in reap(ledger)] == [never_started.id]
 
 
-@pytest.mark.invariant(2)
+@pytest.mark.invariant("2.4")
 def test_versions_only_grow_also_when_drawn_at_once(ledger: Ledger):
     before = ledger.next_version()
     with ThreadPoolExecutor(4) as pool:
@@ -173,6 +175,7 @@ def test_versions_only_grow_also_when_drawn_at_once(ledger: Ledger):
     assert ledger.next_version() > max(drawn)
 
 
+@pytest.mark.invariant("7.7")
 def test_a_ledger_that_is_away_is_one_line_without_the_password(unused_port: int):
     ledger = Ledger(make_engine(f"postgresql://someone:hidden-word@127.0.0.1:{unused_port}/nothing"))
     with pytest.raises(LedgerUnavailableError) as caught:

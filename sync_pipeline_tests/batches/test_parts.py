@@ -22,6 +22,7 @@ def a_run(*planned: str, run_id: str = "run-1", batch_id: int | None = None) -> 
     return Run(run_id=run_id, planned=planned, batch_id=batch_id, request=replace(REQUEST, reserved_for=run_id))
 
 
+@pytest.mark.invariant("3.6")
 def test_the_first_part_claims_and_the_last_planned_one_completes(ledger: Ledger):
     batch = ledger.request(REQUEST)
     run = a_run("stop_words", "products", batch_id=batch.id)
@@ -44,7 +45,7 @@ def test_a_run_started_by_hand_makes_its_own_batch_once(ledger: Ledger):
     assert (batch.trigger, batch.status, batch.dagster_run_id) == ("manual", "completed", "run-1")
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("3.6")
 def test_a_failing_part_closes_the_batch_and_the_others_are_not_run(ledger: Ledger):
     run = a_run("a", "b")
     with pytest.raises(ServiceUnavailableError), batch_part(ledger, run):
@@ -91,7 +92,7 @@ def test_a_busy_lane_is_waited_for_up_to_a_bound(ledger: Ledger, clock: ManualCl
     assert ledger.list()[0].status == "failed"
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.4", "8.1")
 def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger, clock: ManualClock):
     killed = ledger.claim(ledger.request(REQUEST).id, run_id="killed", planned=["a"])
     acquire(ledger, "store:abc", LaneName.BULK, f"batch:{killed.id}:1")
@@ -103,7 +104,7 @@ def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger,
     assert [batch.id for batch in reap(ledger)] == [killed.id]
 
 
-@pytest.mark.invariant(8)
+@pytest.mark.invariant("8.4")
 def test_a_part_that_lost_its_lane_records_nothing(ledger: Ledger, clock: ManualClock):
     with pytest.raises(FencedError), batch_part(ledger, a_run("a")) as part:
         clock.advance(31)

@@ -16,6 +16,7 @@ from sync_pipeline.batches.secrets import SecretKeysError, development_keys, new
 KEYS = parse_keys(new_key_entry("k1"))
 
 
+@pytest.mark.invariant("7.1", "7.2")
 @given(st.text(), st.text())
 def test_what_is_sealed_opens_again_and_does_not_show(plain: str, owner: str):
     sealed = KEYS.seal(plain, belongs_to=owner)
@@ -25,16 +26,22 @@ def test_what_is_sealed_opens_again_and_does_not_show(plain: str, owner: str):
     assert sealed != KEYS.seal(plain, belongs_to=owner)
 
 
-@pytest.mark.invariant(7)
+@pytest.mark.invariant("7.1", "7.7")
 def test_a_sealed_secret_does_not_open_for_another_row_or_when_changed():
     sealed = KEYS.seal("token-of-a", belongs_to="store/a/token")
     flipped = sealed[:20] + ("A" if sealed[20] != "A" else "B") + sealed[21:]
-    for text, owner in ((sealed, "store/b/token"), (flipped, "store/a/token"), ("k1:no base64", "store/a/token")):
+    for text, owner in (
+        (sealed, "store/b/token"),
+        (flipped, "store/a/token"),
+        ("k1:no base64", "store/a/token"),
+        ("token-of-a", "store/a/token"),  # somebody wrote it into the row as it is
+    ):
         with pytest.raises(SecretKeysError) as caught:
             KEYS.open(text, belongs_to=owner)
         assert "token-of-a" not in str(caught.value)
 
 
+@pytest.mark.invariant("7.2")
 def test_old_keys_open_and_the_first_seals():
     old, new = new_key_entry("old"), new_key_entry("new")
     sealed = parse_keys(old).seal("x", belongs_to="o")
@@ -56,13 +63,14 @@ def test_old_keys_open_and_the_first_seals():
         ("a:" + base64.b64encode(b"short").decode(), "entry 1: the key has 5 bytes"),
         (f"{new_key_entry('a')},{new_key_entry('a')}", "entry 2: the id 'a' is given twice"),
     ],
+    ids=["empty", "no key", "bad id", "no base64", "short key", "same id"],
 )
 def test_malformed_keys_are_refused_by_position(value: str, reason: str):
     with pytest.raises(SecretKeysError, match=reason):
         parse_keys(value)
 
 
-@pytest.mark.invariant(7)
+@pytest.mark.invariant("7.9", "7.10")
 def test_the_development_key_is_made_once_and_private(tmp_path: Path):
     state = tmp_path / "state"
     with ThreadPoolExecutor(4) as pool:

@@ -10,21 +10,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreIndices
 from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
+from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.guard import check_deletes
+from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.operations import Outcome
 from sync_pipeline.pipelines.store_search.index_definition import index_body
-from sync_pipeline.pipelines.store_search.types import Kind, store_alias
+from sync_pipeline.pipelines.store_search.types import Kind, part_of_key, store_alias
 from sync_pipeline.pipelines.store_search.words import all_stop_words
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
     from sync_pipeline.batches.models import Store
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.clock import Clock
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+    from sync_pipeline.operations import Operation, Rejected
 
 
 class IndexCheckError(SyncPipelineError):
@@ -62,6 +68,12 @@ class StoreBuild:
         """The language's stop words and the store's own."""
         return all_stop_words(self.store.language, self.own_stop_words)
 
+    @cached_property
+    def tombstones(self) -> Tombstones:
+        """What was found gone from the store."""
+        batch = self.part.batch
+        return Tombstones(self.part.ledger, batch.scope, batch.id)
+
     async def put_synonyms(self) -> None:
         """Makes the store's rules the ones that its searches use."""
         await self.fence()
@@ -79,12 +91,15 @@ class StoreBuild:
                     return index.name
             return await self.create(kind)
 
-    async def create(self, kind: Kind) -> str:
+    async def create(self, kind: Kind, *, first_version: int | None = None) -> str:
         """A new, empty index of the kind, after the ownerless ones of the kind are gone.
 
-        A store without its synonyms set gets it first.
+        Everything in it will be newer than ``first_version``: a copy takes that of its original. A store without its
+        synonyms set gets it first.
         """
         await self.remove_ownerless(kind)
+        if first_version is None:
+            first_version = await asyncio.to_thread(self.part.ledger.next_version)
         if not await self.synonyms_set.exists():
             await self.put_synonyms()
         name = self.indices.new_name(kind.word, self.clock.now())
@@ -95,7 +110,11 @@ class StoreBuild:
                 language_code=self.store.language,
                 stop_words=self.stop_words,
                 synonyms_set=store_alias(self.store.hash),
-                meta={"batch_id": self.part.batch.id, "attempt": self.part.batch.attempt},
+                meta={
+                    "batch_id": self.part.batch.id,
+                    "attempt": self.part.batch.attempt,
+                    "first_version": first_version,
+                },
             ),
         )
         return name
@@ -103,14 +122,18 @@ class StoreBuild:
     async def publish(self, kind: Kind, name: str, *, documents: int) -> dict[str, Any]:
         """Puts a filled index behind the kind's aliases.
 
-        What it replaces stays until the kind's next build: searches that are under way on it end in peace. Raises
-        IndexCheckError when it does not hold ``documents`` documents, DeleteGuardError when it holds far fewer than the
-        index that it would replace.
+        What others found gone since it was made is deleted from it first. What it replaces stays until the kind's next
+        build: searches that are under way on it end in peace. Raises IndexCheckError when it does not hold
+        ``documents`` documents, DeleteGuardError when it holds far fewer than the index that it would replace.
         """
+        buried = await self._bury_again(kind, name)
         await self.indices.finish_build(name)
         found = await self.indices.count(name)
-        if found != documents:
-            raise IndexCheckError(f"index {name} holds {found} documents, {documents} were written: it is not used")
+        if found + buried != documents:
+            raise IndexCheckError(
+                f"index {name} holds {found} documents, {documents} were written and {buried} of them deleted again: "
+                "it is not used"
+            )
         before = await self.indices.count(kind.alias(self.store.hash))
         check_deletes(
             what=f"{kind.word} of store {self.store.hash}",
@@ -120,11 +143,24 @@ class StoreBuild:
         )
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
-        return {"index": name, "documents": found, "replaced": replaced}
+        # Whoever found something gone between the checks and the swap deleted it from the index that was live then.
+        late = await self._bury_again(kind, name)
+        if late:
+            await self.indices.refresh(name)
+        return {"index": name, "documents": found - late, "replaced": replaced}
 
-    async def show(self, name: str) -> dict[str, Any]:
-        """Makes what was written into a live index visible; its figures, as ``publish`` gives them."""
+    async def show(self, kind: Kind, name: str) -> dict[str, Any]:
+        """Makes what was written into a live index visible; its figures, as ``publish`` gives them.
+
+        Raises IndexCheckError when the kind's alias, moved meanwhile, does not name that index alone.
+        """
         await self.indices.refresh(name)
+        shown = await self.indices.current(kind.word)
+        if shown != [name]:
+            raise IndexCheckError(
+                f"index {name} was written, but the alias {kind.alias(self.store.hash)} now names "
+                f"{', '.join(shown) or 'no index'}: somebody moved it. Run a full batch"
+            )
         return {"index": name, "documents": await self.indices.count(name), "replaced": []}
 
     async def remove_ownerless(self, kind: Kind) -> None:
@@ -138,6 +174,30 @@ class StoreBuild:
                 await self.indices.delete(index.name)
                 self.removed.append(index.name)
 
+    async def _bury_again(self, kind: Kind, name: str) -> int:
+        """Deletes from an index what other batches found gone since it was made; how many documents those were."""
+        made = next((index for index in await self.indices.list() if index.name == name), None)
+        since = made.meta.get("first_version") if made is not None else None
+        if since is None:
+            raise IndexCheckError(f"index {name} is gone, or was not made by this project: it is not used")
+        everything = await asyncio.to_thread(self.tombstones.laid_by_others, since=since)
+        laid = [delete for delete in everything if part_of_key(delete.key) is kind.part]
+        index = BulkIndex(self.cluster, name)
+        held = await index.get([delete.key for delete in laid], fields=())
+        deletes = [delete for delete in laid if delete.key in held and held[delete.key].version < delete.version]
+        if not deletes:
+            return 0
+
+        async def pages() -> AsyncGenerator[Sequence[Operation]]:
+            yield deletes
+
+        delivery = Delivery(index, fence=self.part.lane.check, bury=lambda _: {}, keep=_refuse, clock=self.clock)
+        return (await delivery.run(pages())).outcomes[Outcome.DELETED]
+
     def _is_mine(self, index: PhysicalIndex) -> bool:
         batch = self.part.batch
         return (index.meta.get("batch_id"), index.meta.get("attempt")) == (batch.id, batch.attempt)
+
+
+def _refuse(rejected: Sequence[Rejected]) -> None:
+    raise IndexCheckError(f"{rejected[0].key} could not be deleted again: {rejected[0].message}")

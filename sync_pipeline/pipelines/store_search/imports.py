@@ -84,8 +84,10 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     delivery = Delivery(
         BulkIndex(build.cluster, plan.index),
         fence=build.part.lane.check,
+        bury=build.tombstones.bury,
         keep=letters.keep,
         supersede=letters.supersede,
+        floor=plan.floor,
         clock=build.clock,
     )
     build.part.progress[kind.part] = lambda: {
@@ -96,10 +98,11 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     books = await delivery.run(sampled.through(plan.pages))
     if plan.mode is Mode.FULL:
         published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN])
+        await asyncio.to_thread(build.tombstones.forget)
         # Everything was read, so an older dead letter is of a record that the store no longer has.
         await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part)
     else:
-        published = await build.show(plan.index)
+        published = await build.show(kind, plan.index)
     if kind.part is Part.PRODUCTS and plan.mode is not Mode.SELECTIVE:
         await asyncio.to_thread(remember, build.part.ledger, batch.scope, await source.seen())
     seconds = build.clock.monotonic() - started
@@ -120,11 +123,12 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import does: the mode that it really has, the index it writes, and the items."""
+    """What an import does: the mode that it really has, the index it writes, the items, and the delivery's floor."""
 
     mode: Mode
     index: str
     pages: AsyncGenerator[Sequence[Item]]
+    floor: int = 0
 
 
 async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportPlan:
@@ -145,7 +149,7 @@ async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Imp
         if live is not None:
             pages = await live_changes(ledger, source, live, scope=batch.scope, mode=batch.mode, ids=batch.ids or ())
         if live is not None and pages is not None:
-            return ImportPlan(Mode(batch.mode), live.name, pages)
+            return ImportPlan(Mode(batch.mode), live.name, pages, floor=live.first_version)
     if batch.mode == Mode.SELECTIVE:
         raise NotIndexedError(
             f"store {build.store.hash} has no {kind.word} index to change: run a full batch before a selective one"

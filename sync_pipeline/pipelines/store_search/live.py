@@ -27,13 +27,15 @@ FINGERPRINT = "sync.fingerprint"
 class LiveIndex:
     """The physical index behind a kind's alias.
 
-    ``confirmed`` lets any number of deletes pass; ``draw`` draws a version for what is read from then on.
+    ``first_version`` is older than everything in it; ``confirmed`` lets any number of deletes pass; ``draw`` draws a
+    version for what is read from then on.
     """
 
     cluster: SearchCluster
     store_hash: str
     kind: Kind
     name: str
+    first_version: int
     confirmed: bool
     draw: Callable[[], Awaitable[int]]
 
@@ -48,7 +50,8 @@ class LiveIndex:
                 language(store.language).code,
             )
             if kind.alias(store.hash) in index.aliases and fits:
-                return cls(cluster, store.hash, kind, index.name, confirmed, draw)
+                first = index.meta.get("first_version", 0)
+                return cls(cluster, store.hash, kind, index.name, first, confirmed, draw)
         return None
 
     async def settle(self, items: Iterable[Item]) -> list[Item]:
@@ -80,10 +83,20 @@ class LiveIndex:
 
         ``version`` was drawn before the listing that lacks them. Raises DeleteGuardError when they are too many.
         """
+        self._check(len(keys), indexed=indexed)
+        return [Operation(key, version, Action.DELETE, absent=True) for key in sorted(keys)]
+
+    async def guarded(self, deletes: Sequence[Operation]) -> Sequence[Operation]:
+        """Deletes of documents that were asked for by name. Raises DeleteGuardError when it has too many of them."""
+        if deletes:
+            held = await BulkIndex(self.cluster, self.name).get([delete.key for delete in deletes], fields=())
+            self._check(len(held), indexed=await StoreIndices(self.cluster, self.store_hash).count(self.name))
+        return deletes
+
+    def _check(self, deletes: int, *, indexed: int) -> None:
         check_deletes(
             what=f"{self.kind.word} of store {self.store_hash}",
             before=indexed,
-            deletes=len(keys),
+            deletes=deletes,
             confirmed=self.confirmed,
         )
-        return [Operation(key, version, Action.DELETE, absent=True) for key in sorted(keys)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.synced_keys import recall
+from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError
 from sync_pipeline.operations import Action, Operation
 from sync_pipeline.pipelines.store_search.types import Part, part_of_key
 
@@ -52,6 +53,9 @@ async def changed_products(
 ) -> AsyncGenerator[Sequence[Item]]:
     """Products modified since the last reading, those that took something from a changed brand or category, those that
     the index lacks, and deletes of what the store no longer shows.
+
+    Only the listing of all ids at the end tells what is gone. Raises IncompleteListingError when it has a product that
+    the store did not give by its id, DeleteGuardError when it lacks too many.
     """
     done: set[str] = set()
     not_shown: set[str] = set()
@@ -61,17 +65,25 @@ async def changed_products(
         not_shown.update(item.key for item in items if _is_delete(item))
         return items
 
+    not_given: set[str] = set()
+
     async with aclosing(source.modified_products(last_read - OVERLAP)) as pages:
         async for items in pages:
             yield look(await live.settle(items))
     async for items in _named(source, live, await _touched(source, live, known) - done):
-        yield look(items)
+        absent, given = _parted(items)
+        not_given.update(delete.key for delete in absent)
+        yield look(given)
     # Drawn after everything above was read: a product that vanished since then is deleted, whatever was written of it.
     version = await live.draw()
     visible = await source.visible_product_keys()
+    if wrongly := sorted(not_given & visible):
+        raise IncompleteListingError(
+            live.store_hash, f"{len(wrongly)} products were not given by their ids, but are listed ({wrongly[0]}, …)"
+        )
     indexed = await live.keys()
     async for items in _named(source, live, visible - indexed - done):
-        yield items
+        yield _parted(items)[1]
     yield live.gone(indexed - visible - not_shown, indexed=len(indexed), version=version)
 
 
@@ -88,10 +100,17 @@ async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerato
 
 
 async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
-    """The named documents as their records are now; what the store does not have is deleted."""
+    """The named documents as their records are now; what the store does not have is deleted.
+
+    Raises DeleteGuardError when that is too many.
+    """
     if live.kind.part is Part.PRODUCTS:
+        gone: list[Operation] = []
         async for items in _named(source, live, keys):
-            yield items
+            absent, given = _parted(items)
+            gone += absent
+            yield given
+        yield await live.guarded(gone)
         return
     version = await live.draw()
     missing = set(keys)
@@ -102,7 +121,7 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
             wanted = [item for item in items if item.key in missing]
             missing -= {item.key for item in wanted}
             yield await live.settle(wanted)
-    yield [Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)]
+    yield await live.guarded([Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)])
 
 
 async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
@@ -128,3 +147,9 @@ async def _touched(source: StoreSource, live: LiveIndex, known: Seen) -> set[str
 
 def _is_delete(item: Item) -> bool:
     return isinstance(item, Operation) and item.action is Action.DELETE
+
+
+def _parted(items: Sequence[Item]) -> tuple[list[Operation], list[Item]]:
+    """The deletes of what was asked for by its id and not given, and everything else."""
+    absent = [item for item in items if isinstance(item, Operation) and item.absent]
+    return absent, [item for item in items if not (isinstance(item, Operation) and item.absent)]

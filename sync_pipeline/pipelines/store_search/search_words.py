@@ -15,6 +15,7 @@ from sync_pipeline.connectors.elasticsearch.reindex import reindex
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.index_definition import MAPPING_VERSION, stop_words_hash
 from sync_pipeline.pipelines.store_search.types import KINDS
+from sync_pipeline.private_files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +53,9 @@ async def apply_stop_words(build: StoreBuild, *, rebuilt: Sequence[Part]) -> dic
                 f"mapping version {version}, not {MAPPING_VERSION}: the next full import builds it anew"
             )
             continue
-        name = await build.create(kind)
-        await reindex(build.cluster, source=index.name, destination=name)
-        # What was deleted while it was copied counts as gone, and the copy, which has it, is not published.
-        await build.indices.refresh(index.name)
-        published = await build.publish(kind, name, documents=await build.indices.count(index.name))
+        name = await build.create(kind, first_version=index.meta.get("first_version"))
+        copied = await reindex(build.cluster, source=index.name, destination=name)
+        published = await build.publish(kind, name, documents=copied.created)
         reindexed[kind.word] = published["documents"]
     own = len(build.own_stop_words)
     return {"words": len(build.stop_words), "own": own, "reindexed": reindexed, "skipped": skipped}
@@ -76,7 +75,7 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         draft.replace(path)

@@ -115,6 +115,11 @@ class Shop:
         field = "category_id" if kind == "categories" else "id"
         return sorted(record[field] for record in getattr(catalog, kind).all())
 
+    def keys(self) -> set[str]:
+        """The ids of the documents that the shop's records would have, shown or not."""
+        words = {"products": "product", "categories": "category", "pages": "page", "posts": "post"}
+        return {f"{word}-{number}" for kind, word in words.items() for number in self.ids(kind)}
+
     def search(self, query: str, *, size: int = 10) -> list[str]:
         """The ids of the hits, best first."""
 

@@ -1,0 +1,106 @@
+"""Tombstones: which keys were found to be gone, and at which version, so that no older write brings them back.
+
+They live in the ledger because destinations forget: Elasticsearch keeps the version of a deleted document for 60 s
+(`index.gc_deletes`), a copy made inside the cluster knows nothing of it. A record that by rule is not for the
+destination (hidden, draft) is as gone as a deleted one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from sync_pipeline.batches.models import Tombstone
+from sync_pipeline.operations import Action, Filtered, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync_pipeline.batches.ledger import Ledger
+
+#: How long a tombstone is kept. Longer than any write can be under way, and than most stores go without a rebuild.
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """The tombstones of one scope, as one batch lays and reads them."""
+
+    ledger: Ledger
+    scope: str
+    batch_id: int
+
+    def bury(self, items: Sequence[Operation | Filtered]) -> dict[str, int]:
+        """Lays a tombstone for each delete and filtered record, before the destination hears of it.
+
+        Returns the versions at which keys of the upserts among the items were found gone: an upsert that is older is
+        stale, whatever the destination remembers. Tombstones that are older than all of them are left out.
+        """
+        gone: dict[str, int] = {}
+        for item in items:
+            if _is_gone(item):
+                gone[item.key] = max(item.version, gone.get(item.key, 0))
+        alive = [item for item in items if not _is_gone(item)]
+        with self.ledger.session() as session:
+            if gone:
+                now = self.ledger.clock.now()
+                laid = insert(Tombstone)
+                newest = laid.excluded
+                session.execute(
+                    laid.on_conflict_do_update(
+                        index_elements=[Tombstone.scope, Tombstone.key],
+                        set_={
+                            "version": newest.version,
+                            "batch_id": newest.batch_id,
+                            "deleted_at": newest.deleted_at,
+                        },
+                        where=Tombstone.version < newest.version,
+                    ),
+                    # In one order everywhere, so that two writers never wait for each other's rows.
+                    [
+                        {
+                            "scope": self.scope,
+                            "key": key,
+                            "version": gone[key],
+                            "batch_id": self.batch_id,
+                            "deleted_at": now,
+                        }
+                        for key in sorted(gone)
+                    ],
+                )
+            if not alive:
+                return {}
+            found = session.execute(
+                select(Tombstone.key, Tombstone.version).where(
+                    Tombstone.scope == self.scope,
+                    Tombstone.version > min(item.version for item in alive),
+                    Tombstone.key.in_({item.key for item in alive}),
+                )
+            ).all()
+        return {row.key: row.version for row in found}
+
+    def laid_by_others(self, *, since: int) -> list[Operation]:
+        """The deletes that other batches made of keys found gone at version ``since`` or later, by key."""
+        query = (
+            select(Tombstone.key, Tombstone.version)
+            .where(Tombstone.scope == self.scope, Tombstone.version >= since, Tombstone.batch_id != self.batch_id)
+            .order_by(Tombstone.key)
+        )
+        with self.ledger.session() as session:
+            return [Operation(key, version, Action.DELETE, absent=True) for key, version in session.execute(query)]
+
+    def forget(self) -> int:
+        """Removes the scope's tombstones that are older than ``KEPT``; how many there were."""
+        old = delete(Tombstone).where(
+            Tombstone.scope == self.scope, Tombstone.deleted_at < self.ledger.clock.now() - KEPT
+        )
+        with self.ledger.session() as session:
+            return len(session.execute(old.returning(Tombstone.key)).all())
+
+
+def _is_gone(item: Operation | Filtered) -> bool:
+    return isinstance(item, Filtered) or item.action is Action.DELETE
