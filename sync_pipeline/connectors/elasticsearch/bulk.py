@@ -69,7 +69,7 @@ class _Answer(msgspec.Struct, gc=False):
 
 class BulkIndex:
     """One physical index, made by ``StoreIndices.create``, that takes up to ``max_items`` operations and ``max_bytes``
-    of bodies in a request.
+    of bodies in a request. ``max_bytes`` shrinks when a request is too large for the cluster or a proxy before it.
     """
 
     def __init__(self, cluster: SearchCluster, index: str, *, max_items: int = 500, max_bytes: int = 5_000_000) -> None:
@@ -95,11 +95,15 @@ class BulkIndex:
             items = msgspec.convert(answer.body, _Answer).items
             if len(items) != len(operations) or not all(items):
                 raise RetryableDestinationError(self._said(f"answered {len(items)} of {len(operations)} operations"))
-            made = await was_made(self.cluster, self.index)
+            made = await was_made(self.cluster.client, self.index)
         except msgspec.ValidationError as error:
             raise RetryableDestinationError(self._said("gave no answer to a bulk request")) from error
         except client_errors() as error:
-            raise self._refusal(describe(error)) from error
+            failure = describe(error)
+            if failure.status == 413 and len(operations) > 1:
+                size = sum(len(operation.body or b"") for operation in operations)
+                self.max_bytes = min(self.max_bytes, size // 2)
+            raise self._refusal(failure) from error
         if not made:
             raise DestinationError(self._said("does not have this index (any more)"))
         return [self._result(operation, item) for operation, item in zip(operations, items, strict=True)]

@@ -26,6 +26,9 @@ MINIMUM_VERSION = (8, 15)
 
 REQUEST_TIMEOUT = 30.0
 
+#: Answers after which the same call may succeed.
+PASSING = (408, 429, 500, 502, 503, 504)
+
 
 class _Version(msgspec.Struct):
     number: str
@@ -50,12 +53,14 @@ class SearchCluster:
     """One Elasticsearch cluster. Use it as an async context manager, or call ``close()``.
 
     ``url`` may carry a user name and password; ``api_key`` is the base64 form that Elasticsearch hands out.
-    ``request_timeout`` is in seconds. ``client`` never retries on its own: it cannot know whether a write was applied,
-    and whoever calls has a back-off that honours the server's own waiting time.
+    ``request_timeout`` is in seconds. ``client`` never tries again on its own: it is for calls whose caller has a
+    back-off, and for those that must not be made twice.
     """
 
     def __init__(self, *, url: str, api_key: str | None = None, request_timeout: float = REQUEST_TIMEOUT) -> None:
         from elasticsearch import AsyncElasticsearch, OrjsonSerializer  # noqa: PLC0415 - 0.3 CPU-s
+
+        from sync_pipeline.connectors.elasticsearch.patience import PatientTransport  # noqa: PLC0415 - imports the client
 
         parts = urlsplit(url)
         #: Host and port, for messages; never the credentials.
@@ -68,15 +73,13 @@ class SearchCluster:
             max_retries=0,
             retry_on_timeout=False,
             serializer=OrjsonSerializer(),
+            transport_class=PatientTransport,
         )
+        passing = {"retry_on_status": PASSING, "retry_on_timeout": True}
         #: The same client for calls that change nothing: tried up to four times with back-off.
-        self.reads: AsyncElasticsearch = self.client.options(
-            max_retries=3,
-            retry_on_status=(429, 502, 503, 504),
-            retry_on_timeout=True,
-            retry_backoff_base=0.2,
-            retry_backoff_cap=5.0,
-        )
+        self.reads: AsyncElasticsearch = self.client.options(max_retries=3, **passing)
+        #: For writes that end alike however often they are applied: up to seven times, for there is work to lose.
+        self.repeatable: AsyncElasticsearch = self.client.options(max_retries=6, **passing)
 
     async def __aenter__(self) -> Self:
         return self

@@ -70,7 +70,7 @@ def describe(error: Exception) -> Failure:
                 f"answered {error.meta.status}: {text}",
                 status=error.meta.status,
                 error_type=error_type,
-                wait=_seconds(error.meta.headers.get("retry-after")),
+                wait=seconds(error.meta.headers.get("retry-after")),
             )
         case ConnectionTimeout():
             return Failure("did not answer in time")
@@ -89,5 +89,6 @@ def _reason(body: Any) -> tuple[str, str]:
     return str(error.get("type", "")), ": ".join(str(reason) for reason in reasons if reason)
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def seconds(retry_after: str | None) -> float | None:
+    """The waiting time that a ``Retry-After`` header asks for; None for none, or a date."""
     return float(retry_after) if retry_after and retry_after.strip().isdecimal() else None

@@ -15,14 +15,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
+from sync_pipeline.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from elasticsearch import AsyncElasticsearch
 
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 
 #: Fast to fill: nothing is searched before the swap, and a lost build is simply built again.
 BUILD_SETTINGS: dict[str, Any] = {"refresh_interval": "-1", "number_of_replicas": 0}
+
+#: By kind and alias: the kind's indices that the alias names.
+_Behind = dict[str, dict[str, list[str]]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,6 +50,9 @@ class PhysicalIndex:
 class StoreIndices:
     """The indices of one store. All methods raise as ``SearchCluster.errors``."""
 
+    #: Seconds in which a node must have taken a new index; less than a request may take.
+    shards_timeout = 20
+
     def __init__(self, cluster: SearchCluster, store_hash: str) -> None:
         self.cluster = cluster
         #: The alias over all kinds, and the beginning of every other name.
@@ -62,18 +71,28 @@ class StoreIndices:
         """Creates an index from ``settings`` and ``mappings``, set up for filling; no alias names it yet.
 
         The mapping's ``_meta`` gets the index's name; by it a write can tell this index from one made by accident.
+        Raises ServiceUnavailableError also when no node takes it in ``shards_timeout`` seconds: the disks are full.
         """
         mappings = {**body["mappings"], "_meta": {**body["mappings"].get("_meta", {}), "index": name}}
         settings = {**body["settings"], "index": {**body["settings"].get("index", {}), **BUILD_SETTINGS}}
-        with self.cluster.errors(f"creating index {name}"):
-            answer = await self.cluster.client.indices.create(index=name, settings=settings, mappings=mappings)
-        if not answer["shards_acknowledged"]:
-            raise SearchClusterError(f"creating index {name}: no node has taken it; are the disks full?")
+        try:
+            with self.cluster.errors(f"creating index {name}"):
+                answer = await self.cluster.repeatable.indices.create(
+                    index=name, settings=settings, mappings=mappings, timeout=f"{self.shards_timeout}s"
+                )
+                taken = answer["shards_acknowledged"]
+        except SearchClusterError as error:
+            if error.error_type != "resource_already_exists_exception" or not await self._has_meta(name, mappings):
+                raise
+            # An attempt whose answer was lost has made it.
+            taken = await self._is_taken(name)
+        if not taken:
+            raise ServiceUnavailableError(f"creating index {name}: no node has taken it; are the disks full?")
 
     async def delete(self, name: str) -> None:
         """Removes an index; one that is gone is fine."""
         with self.cluster.errors(f"deleting index {name}"):
-            await self.cluster.client.indices.delete(index=name, ignore_unavailable=True)
+            await self.cluster.repeatable.indices.delete(index=name, ignore_unavailable=True)
 
     async def exists(self, name: str) -> bool:
         """Whether there is an index or alias of that name."""
@@ -110,7 +129,7 @@ class StoreIndices:
     async def refresh(self, name: str) -> None:
         """Makes everything written so far visible to searches, counts and scans."""
         with self.cluster.errors(f"refreshing index {name}"):
-            await self.cluster.client.indices.refresh(index=name)
+            await self.cluster.repeatable.indices.refresh(index=name)
 
     async def count(self, name: str) -> int:
         """The number of documents that a search can see; 0 for an index or alias that is not there."""
@@ -121,7 +140,7 @@ class StoreIndices:
         """Gives a filled index what serving needs (periodic refresh, ``replicas`` as nodes allow) and refreshes it."""
         settings = {"index": {"refresh_interval": None, "auto_expand_replicas": replicas}}
         with self.cluster.errors(f"finishing index {name}"):
-            await self.cluster.client.indices.put_settings(index=name, settings=settings)
+            await self.cluster.repeatable.indices.put_settings(index=name, settings=settings)
         await self.refresh(name)
 
     async def swap(self, new: Mapping[str, str]) -> dict[str, Sequence[str]]:
@@ -129,25 +148,60 @@ class StoreIndices:
 
         Returns the indices that were behind each kind before. A search sees either all old or all new ones. Refused,
         with nothing changed, when someone else has swapped meanwhile, when an index is gone or was made by accident,
-        or when an alias's name is taken by an index.
+        or when an alias's name is taken by an index. An old index that vanishes meanwhile is no reason to refuse.
         """
-        actions: list[dict[str, Any]] = []
-        replaced: dict[str, Sequence[str]] = {}
-        everywhere = await self.behind_store()
         for kind, name in new.items():
             with self.cluster.errors(f"looking at index {name}"):
-                made = await was_made(self.cluster, name)
+                made = await was_made(self.cluster.reads, name)
             if not made:
                 raise SearchClusterError(f"swapping {self.alias_of(kind)}: there is no index {name} made for it")
-            behind = await self.current(kind)
-            replaced[kind] = [index for index in behind if index != name]
-            stale = [index for index in everywhere if index != name and index.startswith(f"{self.alias_of(kind)}-")]
-            for alias, olds in ((self.alias_of(kind), replaced[kind]), (self.alias, stale)):
+        before = behind = await self._behind_all(new)
+        while True:
+            try:
+                await self._move(new, behind)
+                break
+            except SearchClusterError as error:
+                if error.status != 404:
+                    raise
+                earlier, behind = behind, await self._behind_all(new)
+                if all(indices == [new[kind]] for kind, aliases in behind.items() for indices in aliases.values()):
+                    # An attempt whose answer was lost has done it all.
+                    break
+                if error.error_type != "index_not_found_exception" or not _has_only_lost(earlier, behind):
+                    raise
+        return {kind: [index for index in before[kind][self.alias_of(kind)] if index != new[kind]] for kind in new}
+
+    async def _move(self, new: Mapping[str, str], behind: _Behind) -> None:
+        actions: list[dict[str, Any]] = []
+        for kind, name in new.items():
+            for alias, indices in behind[kind].items():
+                olds = [index for index in indices if index != name]
                 actions += [{"remove": {"index": old, "alias": alias, "must_exist": True}} for old in olds]
                 actions.append({"add": {"index": name, "alias": alias}})
         with self._alias_errors():
-            await self.cluster.client.indices.update_aliases(actions=actions)
-        return replaced
+            await self.cluster.repeatable.indices.update_aliases(actions=actions)
+
+    async def _behind_all(self, kinds: Iterable[str]) -> _Behind:
+        everywhere = await self.behind_store()
+        behind: _Behind = {}
+        for kind in kinds:
+            own = self.alias_of(kind)
+            shown = [index for index in everywhere if index.startswith(f"{own}-")]
+            behind[kind] = {own: list(await self.current(kind)), self.alias: shown}
+        return behind
+
+    async def _is_taken(self, name: str) -> bool:
+        with self.cluster.errors(f"waiting for index {name}"):
+            # A status that does not come in time is answered 408.
+            answer = await self.cluster.reads.options(ignore_status=408, max_retries=0).cluster.health(
+                index=name, wait_for_status="yellow", timeout=f"{self.shards_timeout}s"
+            )
+        return not answer["timed_out"]
+
+    async def _has_meta(self, name: str, mappings: Mapping[str, Any]) -> bool:
+        with self.cluster.errors(f"looking at index {name}"):
+            found = await self.cluster.reads.indices.get_mapping(index=name, filter_path="*.mappings._meta")
+        return found.body[name]["mappings"]["_meta"] == mappings["_meta"]
 
     async def _behind(self, alias: str) -> Sequence[str]:
         with self.cluster.errors(f"reading alias {alias}"):
@@ -169,17 +223,23 @@ class StoreIndices:
             raise
 
 
-async def was_made(cluster: SearchCluster, name: str) -> bool:
+def _has_only_lost(earlier: _Behind, now: _Behind) -> bool:
+    """Whether some indices are behind their aliases no more, and nothing else has changed."""
+    pairs = [(set(earlier[kind][alias]), set(now[kind][alias])) for kind in now for alias in now[kind]]
+    return all(later <= before for before, later in pairs) and any(later < before for before, later in pairs)
+
+
+async def was_made(client: AsyncElasticsearch, name: str) -> bool:
     """Whether an index exists that ``StoreIndices.create`` made, and not a write to a removed one.
 
-    Raises the client's own exceptions: callers differ in what a failure means.
+    Raises the client's own exceptions: callers differ in what a failure means, and in the ``client`` they ask with.
     """
     from elasticsearch import NotFoundError  # noqa: PLC0415 - 0.3 CPU-s
 
     path = f"/{quote(name, safe='')}/_mapping?filter_path=*.mappings._meta.index"
     try:
         # Not through options(), which builds dozens of objects: this runs once for every bulk request.
-        answer = await cluster.client.perform_request("GET", path, headers={"accept": "application/json"})
+        answer = await client.perform_request("GET", path, headers={"accept": "application/json"})
     except NotFoundError:
         return False
     return name in answer.body

@@ -39,11 +39,11 @@ async def reindex(cluster: SearchCluster, *, source: str, destination: str, poll
     """
     doing = f"reindexing {source} into {destination}"
     with cluster.errors(doing):
-        made = await was_made(cluster, destination)
+        made = await was_made(cluster.reads, destination)
     if not made:
         raise SearchClusterError(f"{doing}: there is no index {destination}")
     with cluster.errors(doing):
-        await cluster.client.indices.refresh(index=source)
+        await cluster.repeatable.indices.refresh(index=source)
         started = await cluster.client.reindex(
             source={"index": source},
             dest={"index": destination, "version_type": "external"},
@@ -103,7 +103,7 @@ def _accounted(answer: dict[str, Any], doing: str) -> Reindexed:
 async def _counted(cluster: SearchCluster, *, source: str, destination: str, doing: str) -> Reindexed:
     """The cluster keeps no record of the task: its node was lost, or it was done before it was asked for."""
     with cluster.errors(doing):
-        await cluster.client.indices.refresh(index=destination)
+        await cluster.repeatable.indices.refresh(index=destination)
         total = (await cluster.reads.count(index=source))["count"]
         copied = (await cluster.reads.count(index=destination))["count"]
     if copied < total:

@@ -97,7 +97,7 @@ class SynonymsSet:
                 raise SynonymRuleError(f"synonyms {self.set_id}: the rule {rule!r} {problem}")
         body = [{"id": xxhash.xxh3_64_hexdigest(rule.encode()), "synonyms": rule} for rule in distinct]
         with self.cluster.errors(f"writing synonyms {self.set_id}"):
-            answer = (await self.cluster.client.synonyms.put_synonym(id=self.set_id, synonyms_set=body)).body
+            answer = (await self.cluster.repeatable.synonyms.put_synonym(id=self.set_id, synonyms_set=body)).body
         if failed := answer["reload_analyzers_details"]["_shards"]["failed"]:
             raise SearchClusterError(f"writing synonyms {self.set_id}: {failed} shards still search with the old ones")
 
@@ -125,4 +125,4 @@ class SynonymsSet:
     async def delete(self) -> None:
         """Removes the set; one that is gone is fine. Raises SearchClusterError while an index still uses it."""
         with self.cluster.errors(f"deleting synonyms {self.set_id}"):
-            await self.cluster.client.options(ignore_status=404).synonyms.delete_synonym(id=self.set_id)
+            await self.cluster.repeatable.options(ignore_status=404).synonyms.delete_synonym(id=self.set_id)

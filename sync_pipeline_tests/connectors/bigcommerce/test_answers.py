@@ -10,7 +10,7 @@ from sync_pipeline.connectors.bigcommerce.listing import MalformedRecord, Record
 from sync_pipeline.connectors.bigcommerce.records import BlogPost, Product
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("6.6")
 @pytest.mark.parametrize(
     ("text", "read"),
     [

@@ -70,6 +70,7 @@ TIMED_OUT = httpx.ReadTimeout("")
 UNREACHABLE = httpx.ConnectError("All connection attempts failed")
 
 
+@pytest.mark.invariant("4.1", "4.5", "6.2", "6.5")
 @pytest.mark.parametrize(
     ("answer", "attempts", "error"),
     [
@@ -123,6 +124,7 @@ async def test_what_passes_leaves_no_trace(ask, answer):
     assert await ask(Answers(answer, answer, OK)) == {"data": []}
 
 
+@pytest.mark.invariant("6.2", "6.3")
 async def test_refusals_for_the_quota_do_not_count_as_attempts(ask, clock):
     headers = {"x-rate-limit-requests-left": "0", "x-rate-limit-time-reset-ms": "15000"}
     transport = Answers(*[(429, b"", headers)] * 20, (500, b""), *[(429, b"", headers)] * 15, (500, b""), OK)
@@ -132,6 +134,7 @@ async def test_refusals_for_the_quota_do_not_count_as_attempts(ask, clock):
     assert sum(clock.slept) == pytest.approx(35 * 15 + 2 + 4)
 
 
+@pytest.mark.invariant("6.3")
 async def test_the_services_own_waiting_time_is_kept(ask, clock):
     await ask(Answers((503, b"", {"retry-after": "90"}), OK))
 
@@ -154,6 +157,7 @@ async def test_a_redirect_is_not_followed(ask):
     assert [request.url.host for request in transport.requests] == ["api.example.com"]
 
 
+@pytest.mark.invariant("7.7")
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503, 200])
 async def test_the_token_is_in_no_message_even_when_the_answer_repeats_it(ask, status):
     transport = Answers((status, f"<p>X-Auth-Token: {TOKEN}</p>".encode()))
@@ -182,6 +186,7 @@ async def test_the_missing_scope_is_named(ask):
     assert raised.value.scope == Scope.PRODUCTS
 
 
+@pytest.mark.invariant("7.7")
 @pytest.mark.parametrize("token", ["", "with space", "line\nbreak", "ümlaut", "x" * 1000])
 def test_a_token_that_cannot_be_one_is_refused_without_being_shown(clock, token):
     with pytest.raises(UsageError) as raised:
@@ -204,6 +209,7 @@ def page_request(size: PageSize, versions: Versions, seen: list[int]) -> PageReq
     return PageRequest("/v3/things", Scope.PRODUCTS, msgspec.json.decode, query=query, size=size, next_version=versions)
 
 
+@pytest.mark.invariant("2.4")
 async def test_each_attempt_draws_its_own_version_after_all_waiting_and_before_it_is_sent(ask, clock, monkeypatch):
     events: list[str] = []
 

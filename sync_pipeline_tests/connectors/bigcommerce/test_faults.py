@@ -11,7 +11,7 @@ PRODUCTS = "/v3/catalog/products"
 PASSING = ["429", "429_bare", "500", "503", "504", "cut_before_answer", "cut_in_body", "truncated_json", "html"]
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("6.2")
 @pytest.mark.parametrize("kind", PASSING)
 @pytest.mark.parametrize("after", [0, 1, 4])
 async def test_a_passing_fault_loses_no_product(open_store, kind, after):
@@ -25,7 +25,7 @@ async def test_a_passing_fault_loses_no_product(open_store, kind, after):
     assert store.requests(PRODUCTS)["200"] >= 6
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("6.2")
 @pytest.mark.parametrize("kind", PASSING)
 async def test_a_passing_fault_loses_no_record_of_a_collection(open_store, kind):
     store = open_store(products=1, posts=600)
@@ -35,7 +35,7 @@ async def test_a_passing_fault_loses_no_record_of_a_collection(open_store, kind)
         assert len(await all_records(catalog.blog_posts())) == 600
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("6.2")
 async def test_a_store_where_every_third_answer_fails_is_read_whole(open_store):
     store = open_store(products=2000)
     for seed, kind in enumerate(["500", "cut_in_body", "truncated_json", "429"]):
@@ -47,6 +47,7 @@ async def test_a_store_where_every_third_answer_fails_is_read_whole(open_store):
     assert sorted(product.id for product in products) == list(range(1, 2001))
 
 
+@pytest.mark.invariant("4.1", "7.7")
 @pytest.mark.parametrize(
     ("kind", "expected", "exit_status"),
     [
@@ -77,7 +78,7 @@ async def test_a_lasting_fault_in_the_middle_ends_the_listing_with_its_own_error
     assert f"{store.hash}-token" not in str(raised.value)
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.5")
 @pytest.mark.parametrize(
     ("status", "expected"), [("suspended", errors.StoreUnavailableError), ("uninstalled", errors.UnauthorizedError)]
 )
@@ -90,6 +91,7 @@ async def test_a_store_that_is_suspended_or_gone_is_an_error_and_no_empty_listin
             await all_records(getattr(catalog, listing)())
 
 
+@pytest.mark.invariant("4.5")
 async def test_a_missing_scope_is_named(store):
     store.admin.configure(store.hash, scopes=["store_v2_products_read_only"])
 

@@ -5,13 +5,15 @@ from collections import Counter
 from contextlib import aclosing
 from datetime import UTC, timedelta, timezone
 
+import httpx
 import msgspec
 import pytest
 
-from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError
+from sync_pipeline.connectors.bigcommerce.errors import BadAnswerError, IncompleteListingError
 from sync_pipeline.connectors.bigcommerce.listing import MalformedRecord
 from sync_pipeline.connectors.bigcommerce.records import Product
-from sync_pipeline_tests.connectors.bigcommerce.support import Versions, all_pages, all_records
+from sync_pipeline_tests.clocks import ManualClock
+from sync_pipeline_tests.connectors.bigcommerce.support import Versions, all_pages, all_records, open_catalog
 
 PRODUCTS = "/v3/catalog/products"
 
@@ -60,6 +62,7 @@ async def test_only_what_is_asked_for_is_included(store):
     assert product.variants is None
 
 
+@pytest.mark.invariant("2.4")
 async def test_each_page_has_a_version_drawn_before_its_request(open_store):
     store, versions = open_store(products=2000), Versions()
 
@@ -68,7 +71,7 @@ async def test_each_page_has_a_version_drawn_before_its_request(open_store):
 
     numbers = [page.version for page in pages]
     assert len(set(numbers)) == len(numbers)
-    assert max(numbers) == versions.drawn
+    assert max(numbers) == versions.drawn == len(numbers), "one for each request, and none after its answer"
     assert {page.total for page in pages} == {2000}
 
 
@@ -105,6 +108,7 @@ async def all_records_ids(pages) -> list[int]:
     return [record.id for record in await all_records(pages)]
 
 
+@pytest.mark.invariant("4.2")
 async def test_a_loss_of_a_large_part_while_reading_is_not_believed(open_store):
     store = open_store(products=1500)
 
@@ -117,7 +121,7 @@ async def test_a_loss_of_a_large_part_while_reading_is_not_believed(open_store):
             await all_records(pages)
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.1")
 @pytest.mark.parametrize("after", [0, 1, 2, 4, 6])
 @pytest.mark.parametrize(("kind", "options"), [("empty_list", {}), ("short_list", {"items": 40})])
 async def test_a_list_that_is_wrongly_short_is_never_taken_for_complete(open_store, kind, options, after):
@@ -136,6 +140,17 @@ async def test_a_list_that_is_wrongly_short_is_never_taken_for_complete(open_sto
     assert error or read == set(range(1, 1501)), "either an error, or nothing is missing"
 
 
+@pytest.mark.invariant("4.1")
+async def test_a_listing_that_does_not_tell_its_total_is_an_error():
+    untold = httpx.MockTransport(lambda request: httpx.Response(200, json={"data": [], "meta": {}}))
+    where = {"base_url": "https://api.example.com", "store_hash": "abc", "transport": untold}
+
+    async with open_catalog(ManualClock(), **where) as catalog:
+        with pytest.raises(BadAnswerError, match="total"):
+            await all_records(catalog.products())
+
+
+@pytest.mark.invariant("6.6")
 async def test_a_malformed_product_is_told_apart_and_the_rest_goes_on(store):
     store.admin.update(store.hash, "products", 300, {"description": {"not": "text"}})
 

@@ -33,7 +33,7 @@ async def test_nothing_to_write_is_no_request(bulk: BulkIndex) -> None:
     assert await bulk.write([]) == []
 
 
-@pytest.mark.invariant(2)
+@pytest.mark.invariant("2.2", "2.3")
 async def test_an_older_write_is_stale_and_changes_nothing(bulk: BulkIndex) -> None:
     await bulk.write([upsert("a", 7, "new")])
     assert await bulk.write([upsert("a", 6, "old"), delete("a", 6)]) == [Outcome.STALE, Outcome.STALE]
@@ -41,14 +41,14 @@ async def test_an_older_write_is_stale_and_changes_nothing(bulk: BulkIndex) -> N
     assert (document.version, document.source["text"]) == (7, "new")
 
 
-@pytest.mark.invariant(2)
+@pytest.mark.invariant("2.1")
 async def test_a_write_applied_but_not_acknowledged_is_simply_written_again(bulk: BulkIndex) -> None:
     chunk = [upsert("a", 5), delete("b", 5)]
     assert await bulk.write(chunk) == await bulk.write(chunk) == [Outcome.WRITTEN, Outcome.DELETED]
     assert await versions(bulk, "a", "b") == {"a": 5}
 
 
-@pytest.mark.invariant(2)
+@pytest.mark.invariant("2.2")
 async def test_a_late_older_write_does_not_bring_a_deleted_document_back(bulk: BulkIndex) -> None:
     if await forgets_deletes(bulk.cluster):
         pytest.skip("the embedded engine keeps no versions of deleted keys; the ledger's tombstones do")
@@ -57,7 +57,7 @@ async def test_a_late_older_write_does_not_bring_a_deleted_document_back(bulk: B
     assert await versions(bulk, "a") == {}
 
 
-@pytest.mark.invariant(2)
+@pytest.mark.invariant("2.1", "2.2", "2.3")
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     chunks=st.lists(
@@ -85,7 +85,7 @@ async def test_the_newest_version_wins_in_whatever_order_and_however_often_chunk
         }
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("6.5")
 async def test_a_refused_document_does_not_stop_the_others(bulk: BulkIndex) -> None:
     results = await bulk.write([upsert("a", 1), upsert("b", 1, unknown_field=1), upsert("c", 1)])
     refusal = results[1]
@@ -134,7 +134,7 @@ def test_a_request_has_one_line_for_each_action_and_body(
     assert parsed == [*expected, *({"delete": one} for one in target)]
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.3")
 async def test_a_removed_index_is_not_taken_for_written(bulk: BulkIndex, indices: StoreIndices) -> None:
     await bulk.write([upsert("a", 1)])
     await indices.delete(bulk.index)
@@ -146,6 +146,7 @@ async def test_a_removed_index_is_not_taken_for_written(bulk: BulkIndex, indices
         assert leftover.meta == {}
 
 
+@pytest.mark.invariant("6.4")
 @pytest.mark.parametrize("state", ["closed", "blocked"])
 async def test_an_index_that_takes_no_writes_is_not_blamed_on_the_documents(bulk: BulkIndex, state: str) -> None:
     client = bulk.cluster.client
@@ -158,6 +159,7 @@ async def test_an_index_that_takes_no_writes_is_not_blamed_on_the_documents(bulk
     assert not isinstance(refusal.value, RetryableDestinationError)
 
 
+@pytest.mark.invariant("6.4")
 async def test_a_full_disk_is_waited_for(bulk: BulkIndex) -> None:
     block = "index.blocks.read_only_allow_delete"
     await bulk.cluster.client.indices.put_settings(index=bulk.index, settings={block: True})

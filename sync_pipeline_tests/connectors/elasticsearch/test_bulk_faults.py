@@ -19,7 +19,7 @@ from sync_pipeline.operations import (
 from sync_pipeline_tests.connectors.elasticsearch.stores import delete, upsert
 from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, StubServer
 
-pytestmark = [pytest.mark.chaos, pytest.mark.invariant(6)]
+pytestmark = pytest.mark.chaos
 
 INDEX = "store-x-products-20260101000000000"
 IS_THERE = Answer(body={INDEX: {"mappings": {"_meta": {"index": INDEX}}}})
@@ -45,6 +45,7 @@ def bulk(stub_cluster: SearchCluster) -> BulkIndex:
     return BulkIndex(stub_cluster, INDEX)
 
 
+@pytest.mark.invariant("1.3", "6.2")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -80,6 +81,7 @@ async def test_a_chunk_without_a_whole_answer_may_be_sent_again(
     assert len(stub.requests) == 1
 
 
+@pytest.mark.invariant("6.2")
 async def test_an_unreachable_cluster_is_waited_for(unused_port: int) -> None:
     async with SearchCluster(url=f"http://127.0.0.1:{unused_port}") as cluster:
         with pytest.raises(RetryableDestinationError, match="cannot be reached") as refusal:
@@ -87,6 +89,7 @@ async def test_an_unreachable_cluster_is_waited_for(unused_port: int) -> None:
     assert refusal.value.exit_status == 3
 
 
+@pytest.mark.invariant("6.3")
 @pytest.mark.parametrize(("header", "wait"), [("17", 17.0), ("", None), ("soon", None)])
 async def test_the_servers_own_waiting_time_is_handed_on(
     stub: StubServer, bulk: BulkIndex, header: str, wait: float | None
@@ -97,6 +100,7 @@ async def test_the_servers_own_waiting_time_is_handed_on(
     assert refusal.value.wait == wait
 
 
+@pytest.mark.invariant("6.1")
 @pytest.mark.parametrize(
     "answer", [refusal_of(413, "content_too_long_exception"), refusal_of(400, "parse_exception"), Answer(413, b"")]
 )
@@ -108,6 +112,7 @@ async def test_a_request_refused_for_its_content_may_be_split(
         await bulk.write(CHUNK)
 
 
+@pytest.mark.invariant("6.4")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -129,6 +134,7 @@ async def test_a_refused_key_or_index_ends_the_run_and_blames_no_record(
     assert type(refusal.value) is DestinationError
 
 
+@pytest.mark.invariant("6.4")
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_operation_that_met_a_busy_shard_is_retryable_and_the_others_stand(
     stub: StubServer, bulk: BulkIndex, status: int
@@ -139,6 +145,7 @@ async def test_an_operation_that_met_a_busy_shard_is_retryable_and_the_others_st
     assert busy == ItemError("es_rejected_execution_exception", "queue full", retryable=True)
 
 
+@pytest.mark.invariant("6.5")
 async def test_a_document_that_cannot_be_indexed_is_refused_with_a_short_reason(
     stub: StubServer, bulk: BulkIndex
 ) -> None:
@@ -153,12 +160,13 @@ async def test_a_document_that_cannot_be_indexed_is_refused_with_a_short_reason(
     assert isinstance(third, ItemError)
 
 
+@pytest.mark.invariant("2.3")
 async def test_conflicts_are_stale_and_missing_deletes_are_deleted(stub: StubServer, bulk: BulkIndex) -> None:
     stub.answer(items(failed(409, "version_conflict_engine_exception"), {"status": 404}), IS_THERE)
     assert await bulk.write(CHUNK) == [Outcome.STALE, Outcome.DELETED]
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.3")
 @pytest.mark.parametrize(
     ("look", "error"),
     [
@@ -179,6 +187,7 @@ async def test_nothing_is_acknowledged_before_the_index_was_seen(
     assert type(refusal.value) is error
 
 
+@pytest.mark.invariant("2.1", "2.2")
 async def test_one_request_carries_the_bodies_untouched_and_asks_for_a_short_answer(
     stub: StubServer, bulk: BulkIndex
 ) -> None:

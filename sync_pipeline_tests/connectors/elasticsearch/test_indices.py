@@ -71,6 +71,7 @@ async def test_deleting_twice_is_fine_and_touches_nothing_else(indices: StoreInd
     assert [index.name for index in await indices.list()] == [stays]
 
 
+@pytest.mark.invariant("5.1", "5.3")
 async def test_a_build_is_searched_only_after_it_was_finished(indices: StoreIndices) -> None:
     name = await new_index(indices)
     await BulkIndex(indices.cluster, name).write([upsert("a", 1)])
@@ -89,7 +90,7 @@ async def test_counting_what_is_not_there_is_zero(indices: StoreIndices) -> None
     assert await indices.behind_store() == []
 
 
-@pytest.mark.invariant(5)
+@pytest.mark.invariant("5.2")
 async def test_a_swap_moves_both_aliases_and_leaves_other_kinds_alone(indices: StoreIndices) -> None:
     old, new, blog = (
         await filled(indices, "a"),
@@ -121,7 +122,7 @@ async def test_a_swap_can_be_taken_back_and_repeated(indices: StoreIndices) -> N
     assert await found(indices, indices.alias) == await found(indices, indices.alias_of("products")) == ["a"]
 
 
-@pytest.mark.invariant(5)
+@pytest.mark.invariant("5.2")
 async def test_searches_during_swaps_always_see_one_whole_index(indices: StoreIndices) -> None:
     names = [await filled(indices, *"abc"), await filled(indices, *"abc")]
     await indices.swap({"products": names[0]})
@@ -140,7 +141,7 @@ async def test_searches_during_swaps_always_see_one_whole_index(indices: StoreIn
     assert set().union(*await asyncio.gather(*searches)) == {("a", "b", "c")}
 
 
-@pytest.mark.invariant(5)
+@pytest.mark.invariant("5.5")
 @pytest.mark.parametrize("accident", [False, True], ids=["gone", "made by a write"])
 async def test_an_index_that_nobody_made_is_never_put_behind_an_alias(indices: StoreIndices, *, accident: bool) -> None:
     good, missing = await filled(indices, "a"), await new_index(indices)
@@ -168,6 +169,7 @@ async def test_an_index_with_an_aliass_name_is_told_in_one_line(indices: StoreIn
     await indices.swap({"products": name})
 
 
+@pytest.mark.invariant("5.2")
 async def test_of_two_swaps_at_once_none_leaves_two_indices_behind_an_alias(indices: StoreIndices) -> None:
     first = await filled(indices, "a")
     rivals = [await filled(indices, "b"), await filled(indices, "c")]

@@ -68,8 +68,8 @@ async def test_documents_are_found_by_key_before_any_refresh(bulk: BulkIndex) ->
     assert list(await get(bulk.cluster, bulk.index, many, fields=())) == many
 
 
+@pytest.mark.invariant("4.6")
 @pytest.mark.real_elasticsearch
-@pytest.mark.invariant(4)
 async def test_a_missing_index_is_an_error_and_not_empty(cluster: SearchCluster) -> None:
     with pytest.raises(SearchClusterError, match="no such index"):
         await pages(cluster, "store-no-such-index")
@@ -77,7 +77,7 @@ async def test_a_missing_index_is_an_error_and_not_empty(cluster: SearchCluster)
         await get(cluster, "store-no-such-index", ["a"])
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.6")
 @pytest.mark.parametrize(
     "fault",
     [{"timed_out": True, "_shards": {"failed": 0}}, {"timed_out": False, "_shards": {"failed": 1}}],
@@ -96,7 +96,7 @@ async def test_a_partial_answer_fails_the_scan_and_gives_its_snapshot_back(
     assert (closing.method, closing.path, closing.body) == ("DELETE", "/_pit", b'{"id":"second"}')
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.6")
 async def test_a_scan_outlives_a_busy_moment_and_fails_when_it_lasts(
     stub: StubServer, stub_cluster: SearchCluster
 ) -> None:
@@ -108,7 +108,7 @@ async def test_a_scan_outlives_a_busy_moment_and_fails_when_it_lasts(
         await pages(stub_cluster, "store-x")
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.6")
 async def test_a_key_that_cannot_be_read_is_not_absent(stub: StubServer, stub_cluster: SearchCluster) -> None:
     unread = {"_index": "x", "_id": "a", "error": {"type": "shard_failure", "reason": "the shard is lost"}}
     stub.answer(Answer(body={"docs": [unread]}))

@@ -22,6 +22,7 @@ STARTED = Answer(body={"task": "node:7"})
 DONE = {"total": 2, "created": 1, "updated": 0, "version_conflicts": 1, "failures": [], "timed_out": False}
 
 
+@pytest.mark.invariant("2.2")
 @pytest.mark.real_elasticsearch
 async def test_a_copy_keeps_content_and_versions(bulk: BulkIndex, indices: StoreIndices) -> None:
     await bulk.write([upsert(f"key-{number}", number + 5) for number in range(30)])
@@ -33,8 +34,8 @@ async def test_a_copy_keeps_content_and_versions(bulk: BulkIndex, indices: Store
     assert await copy.write([upsert("key-3", 7), upsert("key-4", 10)]) == [Outcome.STALE, Outcome.WRITTEN]
 
 
+@pytest.mark.invariant("2.2")
 @pytest.mark.real_elasticsearch
-@pytest.mark.invariant(2)
 async def test_a_newer_document_in_the_copy_stays(bulk: BulkIndex, indices: StoreIndices) -> None:
     await bulk.write([upsert("a", 5, "old"), upsert("b", 5, "old")])
     copy = BulkIndex(bulk.cluster, await new_index(indices))
@@ -69,6 +70,7 @@ async def test_a_running_task_is_asked_after_until_it_is_done(stub: StubServer, 
     assert stub.requests[-1].path == "/_tasks/node:7"
 
 
+@pytest.mark.invariant("5.3")
 @pytest.mark.chaos
 @pytest.mark.parametrize(
     ("outcome", "reason"),
@@ -89,6 +91,7 @@ async def test_a_copy_that_is_not_whole_is_an_error(
         await reindex(stub_cluster, source="store-x", destination=DESTINATION, poll=0.01)
 
 
+@pytest.mark.invariant("5.3")
 @pytest.mark.chaos
 @pytest.mark.parametrize("copied", [9, 10])
 async def test_a_lost_task_counts_only_if_everything_arrived(

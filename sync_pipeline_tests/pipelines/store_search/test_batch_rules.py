@@ -134,6 +134,7 @@ def dead_run(shop: Shop, batch: SyncBatch, status: dg.DagsterRunStatus) -> dg.Da
     return dg.DagsterRun("sync_all", run_id=str(uuid.uuid4()), tags=run_tags(batch), status=status)
 
 
+@pytest.mark.invariant("1.4")
 def test_a_killed_runs_batch_is_closed_and_its_lane_is_free(shop: Shop):
     ledger = shop.pipeline.ledger
     run = dead_run(shop, shop.request(), dg.DagsterRunStatus.FAILURE)
@@ -146,6 +147,7 @@ def test_a_killed_runs_batch_is_closed_and_its_lane_is_free(shop: Shop):
     assert close_batch(ledger, run, "failed") is None
 
 
+@pytest.mark.invariant("1.4")
 def test_a_run_that_died_before_its_first_step_does_not_leave_the_batch_pending_for_ever(shop: Shop):
     batch = shop.request()
     closed = close_batch(shop.pipeline.ledger, dead_run(shop, batch, dg.DagsterRunStatus.FAILURE), "failed")

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.real_elasticsearch
 CHAIN = ["stop_words", "synonyms", "search_index", "products", "categories", "blog_posts"]
 
 
+@pytest.mark.invariant("3.1")
 def test_an_all_batch_materializes_the_chain_and_ends_completed(shop: Shop):
     batch, result = shop.run()
     assert result.success
@@ -69,6 +70,7 @@ def test_the_three_imports_run_at_the_same_time(shop: Shop):
     assert max(span["started_at"] for span in spans) < min(span["finished_at"] for span in spans)
 
 
+@pytest.mark.invariant("5.1")
 def test_a_second_batch_replaces_the_indices_and_what_was_deleted_is_gone(shop: Shop):
     shop.run()
     first = shop.served()
@@ -116,8 +118,7 @@ def test_every_type_does_its_own_parts_also_for_a_store_that_has_nothing_yet(
     assert batch.counts.keys() == parts
 
 
-@pytest.mark.invariant(5)
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("3.6", "5.4", "6.6")
 def test_a_failing_import_fails_its_batch_and_leaves_the_old_index_and_the_others_results(shop: Shop):
     shop.run()
     before = shop.served()
@@ -145,7 +146,7 @@ def test_a_failing_import_fails_its_batch_and_leaves_the_old_index_and_the_other
     assert len(shop.indices()) == 6
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.3", "4.4")
 @pytest.mark.parametrize("fault", [FaultKind.EMPTY_LIST, FaultKind.SHORT_LIST])
 def test_a_listing_that_is_suddenly_short_loses_nothing(shop: Shop, fault: FaultKind):
     shop.run()
@@ -163,7 +164,7 @@ def test_a_listing_that_is_suddenly_short_loses_nothing(shop: Shop, fault: Fault
     assert len(shop.documents()) < len(before) - 20
 
 
-@pytest.mark.invariant(6)
+@pytest.mark.invariant("6.5")
 def test_a_record_that_cannot_be_indexed_becomes_a_dead_letter_and_the_rest_is_indexed(shop: Shop):
     shop.sandbox.admin.update(shop.hash, "products", 101, {"name": ""})
     shop.sandbox.admin.update(shop.hash, "products", 102, {"price": {"amount": "a lot"}})
@@ -177,7 +178,7 @@ def test_a_record_that_cannot_be_indexed_becomes_a_dead_letter_and_the_rest_is_i
     assert "product-103" in documents
 
 
-@pytest.mark.invariant(7)
+@pytest.mark.invariant("7.5", "7.6", "7.7")
 def test_the_token_is_nowhere_to_be_seen(shop: Shop, capfd: pytest.CaptureFixture[str]):
     shop.sandbox.admin.inject(shop.hash, FaultKind.WRONG_TOKEN, path="*/v2/blog/posts*")
     batch, result = shop.run()
@@ -187,6 +188,7 @@ def test_the_token_is_nowhere_to_be_seen(shop: Shop, capfd: pytest.CaptureFixtur
     assert not any(TOKEN in text for text in seen)
 
 
+@pytest.mark.invariant("7.10")
 def test_the_generated_files_hold_the_words(shop: Shop):
     shop.pipeline.stores.add_stop_words(shop.hash, ["please"])
     shop.pipeline.stores.add_synonym_rules(shop.hash, ["tv => television"])
@@ -249,6 +251,7 @@ PASSING_FAULTS = [
 ]
 
 
+@pytest.mark.invariant("6.2")
 @pytest.mark.parametrize("fault", PASSING_FAULTS)
 def test_answers_that_are_now_and_then_broken_are_asked_for_again(shop: Shop, fault: FaultKind):
     shop.sandbox.admin.inject(shop.hash, fault, path="*/v3/catalog/products", count=2, seconds=1)

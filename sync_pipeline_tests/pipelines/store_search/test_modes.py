@@ -34,6 +34,7 @@ def test_an_incremental_batch_without_changes_writes_nothing_and_moves_no_alias(
     assert shop.documents() == documents
 
 
+@pytest.mark.invariant("2.9", "3.2")
 def test_only_what_changed_is_written(shop: Shop):
     figures(shop)
     indices = shop.indices()
@@ -56,6 +57,7 @@ def test_only_what_changed_is_written(shop: Shop):
     assert shop.indices() == indices
 
 
+@pytest.mark.invariant("2.9")
 def test_products_follow_their_brand_and_their_category_although_nobody_dated_them(shop: Shop):
     figures(shop)
     before = shop.documents()
@@ -79,6 +81,7 @@ def test_products_follow_their_brand_and_their_category_although_nobody_dated_th
     assert figures(shop, BatchType.PRODUCT, mode="incremental")["products"]["written"] == 0
 
 
+@pytest.mark.invariant("2.9")
 def test_what_the_index_lacks_is_found_although_nobody_dated_it(shop: Shop):
     figures(shop)
     shop.delete_document("products", "product-110")
@@ -103,7 +106,7 @@ def test_an_index_of_another_mapping_is_built_anew_by_itself(shop: Shop, monkeyp
     assert not before & shop.served()
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.1", "4.3")
 @pytest.mark.parametrize("fault", [FaultKind.EMPTY_LIST, FaultKind.SHORT_LIST])
 def test_an_incremental_batch_does_not_delete_what_a_short_listing_lacks(shop: Shop, fault: FaultKind):
     figures(shop)

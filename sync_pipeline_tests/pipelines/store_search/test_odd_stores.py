@@ -57,6 +57,7 @@ def index_in_the_way(shop: Shop, name: str) -> Iterator[None]:
     assert held == 1, "what is in the way belongs to somebody else"
 
 
+@pytest.mark.invariant("6.6")
 def test_an_index_with_the_name_of_an_alias_fails_its_import_only_until_it_is_gone(shop: Shop):
     with index_in_the_way(shop, f"store-{shop.hash}-products"):
         batch, result = shop.run()
@@ -85,7 +86,7 @@ def test_an_index_with_the_name_of_the_stores_alias_fails_the_batch_until_it_is_
     assert shop.search("rucksack")
 
 
-@pytest.mark.invariant(5)
+@pytest.mark.invariant("5.3")
 def test_a_product_that_one_answer_lists_twice_is_one_product(shop: Shop):
     products = shop.sandbox.sandbox.store(shop.hash).catalog.products
     products.ids.insert(3, products.ids[3])
@@ -94,7 +95,7 @@ def test_a_product_that_one_answer_lists_twice_is_one_product(shop: Shop):
     assert (batch.counts["products"]["read"], batch.counts["products"]["documents"]) == (54, 52)
 
 
-@pytest.mark.invariant(4)
+@pytest.mark.invariant("4.3")
 def test_a_shop_whose_every_product_turns_unusable_keeps_what_it_serves(shop: Shop):
     shop.run(BatchType.PRODUCT)
     before = shop.documents()

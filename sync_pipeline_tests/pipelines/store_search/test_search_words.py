@@ -27,6 +27,7 @@ from sync_pipeline_tests.pipelines.store_search.words_at_work import (
 )
 
 
+@pytest.mark.invariant("5.1")
 @pytest.mark.real_elasticsearch
 def test_a_stop_word_is_applied_while_searches_go_on_without_a_call_to_bigcommerce(shop: Shop):
     shop.run()
@@ -57,8 +58,8 @@ def test_stop_words_that_did_not_change_reindex_nothing(shop: Shop):
     assert shop.indices() == indices
 
 
+@pytest.mark.invariant("2.8")
 @pytest.mark.real_elasticsearch
-@pytest.mark.invariant(2)
 def test_what_was_deleted_before_stop_words_change_stays_deleted_and_the_rest_keeps_its_version(shop: Shop):
     shop.run_plain()
     deleted, version = "product-125", shop.pipeline.ledger.next_version()
@@ -72,8 +73,8 @@ def test_what_was_deleted_before_stop_words_change_stays_deleted_and_the_rest_ke
     assert sum(figures["reindexed"].values()) == len(after)
 
 
+@pytest.mark.invariant("2.8", "5.3")
 @pytest.mark.real_elasticsearch
-@pytest.mark.invariant(2)
 def test_a_copy_that_missed_a_delete_is_not_published_and_the_next_one_is(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.run_plain()
     indices = shop.served()
@@ -93,8 +94,8 @@ def test_a_copy_that_missed_a_delete_is_not_published_and_the_next_one_is(shop: 
     assert "product-125" not in shop.documents()
 
 
+@pytest.mark.invariant("2.2")
 @pytest.mark.real_elasticsearch
-@pytest.mark.invariant(2)
 async def test_a_newer_delete_in_the_copy_wins_over_what_is_copied(elasticsearch_url: str):
     async with SearchCluster(url=elasticsearch_url) as cluster, own_store(cluster) as store:
         if await forgets_deletes(cluster):

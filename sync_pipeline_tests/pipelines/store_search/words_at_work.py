@@ -22,8 +22,10 @@ from sync_pipeline_tests.waiting import wait_for
 
 
 @contextmanager
-def searching(shop: Shop, query: str) -> Iterator[None]:
-    """Searches in a thread while the block works, one after the other; every one must succeed and find something."""
+def searching(shop: Shop, query: str, *, always: int | None = None) -> Iterator[None]:
+    """Searches in a thread while the block works, one after the other; every one must succeed and find something, or
+    ``always`` as many documents.
+    """
     found: list[int] = []
     over = threading.Event()
 
@@ -44,7 +46,7 @@ def searching(shop: Shop, query: str) -> Iterator[None]:
         finally:
             over.set()
         thread.result()
-    assert min(found) > 0
+    assert min(found) > 0 if always is None else set(found) == {always}
 
 
 def step(shop: Shop, part: Part) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""Trying a call again: growing pauses, or those that the server asks for.
+
+What belongs here: the vendor's transport with the one thing that it lacks. elastic-transport 9 tries again without any
+pause after an answer such as 429 or 503, and knows no ``Retry-After``. What does not: which calls may be made twice
+(cluster.py). Imports the vendor's client (0.3 CPU-s), so import this only where a connection is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+from elastic_transport import AsyncTransport, ConnectionError, ConnectionTimeout  # noqa: A004
+from elastic_transport.client_utils import DEFAULT, resolve_default
+
+from sync_pipeline.connectors.elasticsearch.failures import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from elastic_transport import TransportApiResponse
+
+BASE_SECONDS = 0.2
+CAP_SECONDS = 10.0
+#: A server that asks for a longer pause is not waited for: what it answered is told instead.
+LONGEST_WAIT_SECONDS = 60.0
+
+
+class PatientTransport(AsyncTransport):
+    """Makes a request up to ``1 + max_retries`` times.
+
+    Again after ``retry_on_status``, cut connections, and with ``retry_on_timeout`` after time-outs.
+    """
+
+    async def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:  # type: ignore[override]
+        """The answer to the last attempt; raises what the last attempt raised."""
+        retries: int = resolve_default(options.pop("max_retries", DEFAULT), self.max_retries)
+        statuses: Collection[int] = resolve_default(options.pop("retry_on_status", DEFAULT), self.retry_on_status)
+        timeouts: bool = resolve_default(options.pop("retry_on_timeout", DEFAULT), self.retry_on_timeout)
+        tried = 0
+        while True:
+            tried += 1
+            asked = 0.0
+            try:
+                answer = await super().perform_request(method, target, max_retries=0, **options)
+            except (ConnectionError, ConnectionTimeout) as error:
+                if tried > retries or (isinstance(error, ConnectionTimeout) and not timeouts):
+                    raise
+            else:
+                asked = seconds(answer.meta.headers.get("retry-after")) or 0.0
+                if answer.meta.status not in statuses or tried > retries or asked > LONGEST_WAIT_SECONDS:
+                    return answer
+            pause = min(CAP_SECONDS, BASE_SECONDS * 2 ** (tried - 1))
+            await asyncio.sleep(max(asked, random.uniform(pause / 2, pause)))  # noqa: S311 - spreads clients, guards nothing

@@ -1,0 +1,127 @@
+"""Indices that somebody deletes in mid-batch, and aliases that somebody moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_pipeline_tests.fault_proxy import FaultProxy, before
+from sync_pipeline_tests.pipelines.store_search.conftest import Shop
+from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search import (
+    PRODUCTS,
+    check_whole,
+    delete_index,
+    failure,
+    live_products,
+    move_alias,
+    product_prices,
+)
+
+pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch, pytest.mark.usefixtures("small_chunks")]
+
+SWAP = {"method": "POST", "path": "/_aliases*", "containing": b"-products-"}
+
+
+@pytest.mark.invariant("5.4", "5.5")
+def test_an_index_that_is_deleted_while_it_is_built_fails_the_batch_and_the_old_one_answers(
+    shop: Shop, faulty: Shop, proxy: FaultProxy
+):
+    shop.run_plain()
+    expected, live = shop.documents(), live_products(shop)
+
+    def delete_the_build() -> None:
+        [build] = [name for name in shop.indices() if "-products-" in name and name != live]
+        delete_index(shop, build)
+
+    proxy.inject(before(delete_the_build), path=PRODUCTS, after=2)
+    error = failure(faulty)
+    assert "-products-" in str(error)
+    assert "does not have this index (any more)" in str(error)
+    assert live_products(shop) == live
+    assert shop.documents() == expected
+    check_whole(shop, faulty.run_plain(), expected)
+    assert len([name for name in shop.indices() if "-products-" in name]) == 2, "a stray write's index is gone"
+
+
+@pytest.mark.invariant("5.2", "5.5")
+@pytest.mark.parametrize("moment", [{"path": PRODUCTS}, SWAP], ids=["bulk", "swap"])
+def test_a_live_index_that_is_deleted_while_another_is_filled_is_replaced_by_that(
+    shop: Shop, faulty: Shop, proxy: FaultProxy, moment: dict[str, str]
+):
+    shop.run_plain()
+    expected, live = shop.documents(), live_products(shop)
+    rule = proxy.inject(before(lambda: delete_index(shop, live)), **moment)
+    check_whole(shop, faulty.run_plain(), expected)
+    assert rule.applied == 1
+    assert live not in shop.indices()
+
+
+@pytest.mark.invariant("3.6", "5.5")
+@pytest.mark.parametrize("moment", [PRODUCTS, "*-products-*/_mget*", "*-products-*/_pit*", "*-products-*/_refresh*"])
+def test_a_live_index_that_is_deleted_in_an_incremental_batch_fails_it_and_the_next_one_builds_anew(
+    shop: Shop, faulty: Shop, proxy: FaultProxy, moment: str
+):
+    shop.run_plain()
+    before_it, live = product_prices(shop), live_products(shop)
+    for product in range(101, 111):
+        shop.sandbox.admin.update(shop.hash, "products", product, {"price": 4711})
+    rule = proxy.inject(before(lambda: delete_index(shop, live)), path=moment)
+    error = failure(faulty, mode="incremental")
+    assert rule.applied == 1
+    assert live in str(error)
+    assert product_prices(shop) == {}
+    batch = faulty.run_plain(mode="incremental")
+    assert batch.counts["products"]["mode"] == "full"
+    after_it = product_prices(shop)
+    assert after_it.keys() == before_it.keys()
+    assert after_it["product-101"] == 4711
+    assert live not in shop.indices()
+
+
+@pytest.mark.invariant("3.6", "5.5")
+@pytest.mark.parametrize("moment", [PRODUCTS, "*-products-*/_refresh*"])
+def test_an_alias_that_somebody_moves_in_an_incremental_batch_fails_it_and_the_next_one_heals(
+    shop: Shop, faulty: Shop, proxy: FaultProxy, moment: str
+):
+    shop.run_plain()
+    before_it, live = product_prices(shop), live_products(shop)
+    shop.sandbox.admin.update(shop.hash, "products", 101, {"price": 4711})
+    moved: list[str] = []
+    proxy.inject(before(lambda: moved.append(move_alias(shop))), path=moment)
+    error = failure(faulty, mode="incremental")
+    assert f"index {live} was written, but the alias store-{shop.hash}-products now names {moved[0]}" in str(error)
+    batch = faulty.run_plain(mode="incremental")
+    assert batch.status == "completed"
+    assert product_prices(shop) == {**before_it, "product-101": 4711}
+
+
+@pytest.mark.invariant("5.2")
+def test_an_alias_that_somebody_moves_during_a_full_batch_is_moved_on_to_the_new_index(
+    shop: Shop, faulty: Shop, proxy: FaultProxy
+):
+    shop.run_plain()
+    expected = shop.documents()
+    moved: list[str] = []
+    proxy.inject(before(lambda: moved.append(move_alias(shop))), path=PRODUCTS, after=1)
+    batch = faulty.run_plain(confirm_deletes=True)
+    assert batch.counts["products"]["replaced"] == moved
+    check_whole(shop, batch, expected)
+
+
+@pytest.mark.invariant("5.2", "5.4")
+@pytest.mark.parametrize("deleted", [False, True], ids=["moved", "moved, and the old index deleted"])
+def test_an_alias_that_is_moved_in_the_moment_of_the_swap_is_left_alone(
+    shop: Shop, faulty: Shop, proxy: FaultProxy, *, deleted: bool
+):
+    shop.run_plain()
+    live = live_products(shop)
+    moved: list[str] = []
+
+    def overtake() -> None:
+        moved.append(move_alias(shop))
+        if deleted:
+            delete_index(shop, live)
+
+    proxy.inject(before(overtake), **SWAP)
+    error = failure(faulty)
+    assert "swapping the aliases" in str(error)
+    assert [live_products(shop)] == moved
