@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.states import Status
-from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
+from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,12 @@ ATTEMPT_TAG = "sync_pipeline/attempt"
 #: Without a heartbeat for so long, no daemon works.
 DAEMON_SILENCE_SECONDS = 90.0
 SCHEDULE_TAG = "dagster/schedule_name"
+
+
+class DagsterStorageUnavailableError(ServiceUnavailableError):
+    """The PostgreSQL that Dagster keeps its runs in cannot be reached, or went away."""
+
+    kind = "dagster_storage_unavailable"
 
 
 def run_tags(batch: SyncBatch) -> dict[str, str]:
@@ -112,35 +119,42 @@ def _batch_that_waits_for(ledger: Ledger, run: dg.DagsterRun) -> SyncBatch | Non
     return batch
 
 
-def run_job(definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_key: str) -> str | None:
+def run_job(
+    definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_key: str
+) -> SyncPipelineError | None:
     """Runs a job in this process, recorded in Dagster's storage; returns what broke outside the parts, or None.
 
     Needs the environment that `sync-pipeline env` prints. The batch's own errors are in the ledger.
     """
-    instance = dg.DagsterInstance.get()
-    for partitions in {definition.partitions_def for definition in definitions.resolve_all_asset_specs()}:
-        if isinstance(partitions, dg.DynamicPartitionsDefinition) and partitions.name:
-            instance.add_dynamic_partitions(partitions.name, [partition_key])
     try:
-        definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=partition_key,
-            tags=run_tags(batch),
-            run_id=run_id,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        )
+        with _reachable_storage():
+            instance = dg.DagsterInstance.get()
+            for partitions in {definition.partitions_def for definition in definitions.resolve_all_asset_specs()}:
+                if isinstance(partitions, dg.DynamicPartitionsDefinition) and partitions.name:
+                    instance.add_dynamic_partitions(partitions.name, [partition_key])
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                partition_key=partition_key,
+                tags=run_tags(batch),
+                run_id=run_id,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+    except DagsterStorageUnavailableError as error:
+        return error
     except dg.DagsterError as error:
-        return one_line(error)
-    return None
+        return SyncPipelineError(one_line(error))
+    return None if result.success else _why_failed(result)
 
 
 def daemon_is_alive() -> bool:
     """Whether a Dagster daemon works on this instance, so that enqueued batches will start.
 
-    Dagster itself calls one healthy for half an hour after its last heartbeat; one comes every 30 s.
+    Dagster itself calls one healthy for half an hour after its last heartbeat; one comes every 30 s. Raises
+    DagsterStorageUnavailableError.
     """
-    statuses = dg.DagsterInstance.get().get_daemon_statuses().values()
+    with _reachable_storage():
+        statuses = dg.DagsterInstance.get().get_daemon_statuses().values()
     beats = [status.last_heartbeat.timestamp for status in statuses if status.last_heartbeat]
     return time.time() - max(beats, default=0.0) < DAEMON_SILENCE_SECONDS
 
@@ -151,3 +165,35 @@ def check_loadable(definitions: dg.Definitions) -> None:
         dg.Definitions.validate_loadable(definitions)
     except dg.DagsterError as error:
         raise SyncPipelineError(f"the definitions do not load: {one_line(error)}") from error
+
+
+@contextmanager
+def _reachable_storage() -> Iterator[None]:
+    """Turns what Dagster raises when its PostgreSQL is away into DagsterStorageUnavailableError."""
+    from dagster_postgres.utils import DagsterPostgresException  # noqa: PLC0415 - only who has an instance needs it
+
+    try:
+        yield
+    except (DagsterPostgresException, DBAPIError) as error:
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        raise _storage_unavailable(str(first)) from error
+
+
+def _why_failed(result: dg.ExecuteInProcessResult) -> SyncPipelineError:
+    """What a step of a failed run failed with, as Dagster noted it."""
+    failure = next((event.step_failure_data.error for event in result.all_events if event.is_step_failure), None)
+    chain = []
+    while failure is not None:
+        chain.append(failure)
+        failure = failure.cause
+    if not chain:
+        return SyncPipelineError("the run failed before its first step")
+    message = chain[-1].message.partition(": ")[2]
+    away = {"DagsterPostgresException", "OperationalError", "InterfaceError"} & {error.cls_name for error in chain}
+    return _storage_unavailable(message) if away else SyncPipelineError(one_line(message))
+
+
+def _storage_unavailable(reason: str) -> DagsterStorageUnavailableError:
+    return DagsterStorageUnavailableError(f"PostgreSQL of Dagster's storage cannot be reached: {one_line(reason, 200)}")

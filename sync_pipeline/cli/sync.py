@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.parts import describe
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.batches import batch_fields, batch_seconds, totals
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows, errors, say, warn
-from sync_pipeline.errors import UsageError
+from sync_pipeline.errors import SyncPipelineError, UsageError
 from sync_pipeline.pipelines.store_search import dry_run as preview
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, batch_type
@@ -112,14 +113,16 @@ def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
     run_id = str(uuid.uuid4())
     batch = here.ledger.request(replace(request, reserved_for=run_id))
     job = BatchType(batch.type).job
-    with _progress(here.ledger, batch):
+    # Dagster tells stderr of every attempt to reach its storage; the person gets one line at the end.
+    with _progress(here.ledger, batch), here.log_file.open("a", encoding="utf-8") as log, redirect_stderr(log):
         unexpected = run_job(build_defs(), job, batch=batch, run_id=run_id, partition_key=batch.store_hash or "")
     batch = here.ledger.get(batch.id)
     if batch.status == Status.COMPLETED:
         return batch, 0
     if batch.status in {Status.PENDING, Status.PROCESSING}:
         # The run could not even close it: say why, and leave no batch open behind.
-        batch = here.ledger.fail(batch, kind="internal", message=unexpected or "the run ended without a result")
+        kind, message, exit_status = describe(unexpected or SyncPipelineError("the run ended without a result"))
+        batch = here.ledger.fail(batch, kind=kind, message=message, exit_status=exit_status)
     return batch, int((batch.error or {}).get("exit_status", 1))
 
 

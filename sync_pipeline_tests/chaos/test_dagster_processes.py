@@ -1,4 +1,4 @@
-"""The seed's scenarios through the real daemon, code server and run workers, and what happens when they are killed."""
+"""The seed's scenarios through the real daemon, code server and run workers of `dev`, and what happens on kill -9."""
 
 from __future__ import annotations
 
@@ -6,22 +6,56 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 import pytest
 from sqlalchemy import make_url
 
+from sync_pipeline.batches.database import make_engine
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.schema import upgrade
+from sync_pipeline.batches.secrets import new_key_entry
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.local.engines import running
+from sync_pipeline.local.processes import start_time
+from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
 from sync_pipeline_tests.commands import Commands
+from sync_pipeline_tests.conftest import _temporary_database
+from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.waiting import wait_for
 
 pytestmark = pytest.mark.chaos
 
+PRODUCTS = "*/v3/catalog/products"
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
+def commands(
+    server_url: str, elasticsearch_url: str, sandbox: SandboxServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Commands]:
+    """The command line with databases of the module's own."""
+    database = contextmanager(_temporary_database)
+    with database(server_url) as url, database(server_url) as of_dagster:
+        engine = make_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        yield Commands(
+            tmp_path_factory.mktemp("dev"),
+            {
+                "DATABASE_URL": url.replace("postgresql+psycopg", "postgresql"),
+                "DAGSTER_DATABASE_URL": of_dagster.replace("postgresql+psycopg", "postgresql"),
+                "ELASTICSEARCH_URL": elasticsearch_url,
+                "BIGCOMMERCE_API_URL": sandbox.base_url,
+                "SYNC_PIPELINE_SECRET_KEYS": new_key_entry("chaos"),
+            },
+        )
+
+
+@pytest.fixture(scope="module")
 def dev(commands: Commands) -> Iterator[subprocess.Popen[str]]:
     """A running `sync-pipeline dev`, stopped at the end."""
     process = commands.start("dev")
@@ -38,22 +72,38 @@ def dev(commands: Commands) -> Iterator[subprocess.Popen[str]]:
     commands("down")
 
 
-def batch(commands: Commands, number: int) -> dict[str, Any]:
-    return commands("batches", "show", str(number), "--json").json()
+def until(shop: Shop, number: int, what: str, condition: Callable[[SyncBatch], object]) -> SyncBatch:
+    """The batch, once the condition holds."""
+
+    def look() -> SyncBatch | None:
+        found = shop.pipeline.ledger.get(number)
+        return found if condition(found) else None
+
+    return wait_for(look, what=f"batch {number} {what}", seconds=120)
 
 
-def ended(commands: Commands, number: int) -> dict[str, Any]:
-    """The batch once it is over."""
-
-    def look() -> dict[str, Any] | None:
-        found = batch(commands, number)
-        return found if found["status"] in {"completed", "failed"} else None
-
-    return wait_for(look, what=f"the end of batch {number}", seconds=120)
+def under_way(shop: Shop, number: int) -> SyncBatch:
+    """The batch, once its imports read the shop."""
+    return until(shop, number, "under way", lambda batch: "search_index" in batch.counts)
 
 
-def enqueue(commands: Commands, store: str, batch_type: str = "all") -> int:
-    return commands("sync", "run", "--store", store, "--type", batch_type, "--enqueue", "--json").json()["id"]
+def ended(shop: Shop, number: int) -> SyncBatch:
+    """The batch, once it is over."""
+    return until(shop, number, "at its end", lambda batch: batch.status in {"completed", "failed"})
+
+
+def kill_service(commands: Commands, name: str) -> Callable[[], bool]:
+    """Kills a process of `dev`; the answer says whether another one serves in its place."""
+
+    def serving() -> int | None:
+        status = running(commands.folder / "state")
+        service = status.services.get(name) if status else None
+        return service.pid if service and service.state == "ready" else None
+
+    killed = serving()
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    return lambda: serving() not in {None, killed}
 
 
 def worker_of(commands: Commands, run_id: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -67,41 +117,67 @@ def worker_of(commands: Commands, run_id: str, monkeypatch: pytest.MonkeyPatch) 
     return int(found[-1])
 
 
-def test_batches_go_from_pending_to_their_end_through_the_daemon(
-    dev: subprocess.Popen[str], commands: Commands, store: str, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.invariant("1.5", "3.6", "5.4")
+def test_batches_go_from_pending_to_their_end_and_a_killed_daemon_comes_back(
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop
 ):
-    assert dev.poll() is None
     second = commands("dev").failed_in_one_line(2)
     assert f"pid {dev.pid}" in second
 
-    # Happy path: pending, processing, completed, everything materialized.
-    first = enqueue(commands, store)
-    done = ended(commands, first)
-    assert done["status"] == "completed", done["error"]
-    assert sorted(done["counts"]) == ["blog_posts", "categories", "products", "search_index", "stop_words", "synonyms"]
-    assert commands("search", "--store", store, "--json", "sofa").json()
+    # Happy path: pending, processing, completed, everything materialized. Without its daemon, too, a run goes on.
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=2, count=1)
+    asked = commands("sync", "run", "--store", shop.hash, "--enqueue", "--json")
+    under_way(shop, asked.json()["id"])
+    daemon_is_back = kill_service(commands, "daemon")
+    done = ended(shop, asked.json()["id"])
+    assert done.status == "completed", done.error
+    assert sorted(done.counts) == ["blog_posts", "categories", "products", "search_index", "stop_words", "synonyms"]
+    served = shop.documents()
+    assert shop.search("sofa")
+    wait_for(daemon_is_back, what="the next daemon")
 
     # A failing import: the batch fails, the error is kept, the old index answers.
-    sandbox.admin.inject(store, FaultKind.WRONG_TOKEN, path="*/v3/catalog/products")
-    failed = ended(commands, enqueue(commands, store, "product"))
-    assert (failed["status"], failed["error"]["kind"], failed["error"]["store"]) == ("failed", "unauthorized", store)
-    assert commands("search", "--store", store, "--json", "sofa").json()
-    sandbox.admin.clear_faults(store)
+    shop.sandbox.admin.inject(shop.hash, FaultKind.WRONG_TOKEN, path=PRODUCTS)
+    failed = ended(shop, shop.request(BatchType.PRODUCT).id)
+    assert (failed.status, failed.error["kind"], failed.error["store"]) == ("failed", "unauthorized", shop.hash)
+    assert shop.documents() == served
+    assert dev.poll() is None
 
-    # kill -9 of the run's own process in mid-import: closed at once, the retry completes, the old index answered.
-    sandbox.admin.inject(store, FaultKind.LATENCY, path="*/v3/catalog/products", seconds=60)
-    number = enqueue(commands, store, "product")
-    wait_for(lambda: "search_index" in batch(commands, number)["counts"], what="an import under way", seconds=90)
-    os.kill(worker_of(commands, batch(commands, number)["dagster_run_id"], monkeypatch), signal.SIGKILL)
-    killed = ended(commands, number)
-    assert (killed["status"], killed["error"]["kind"]) == ("failed", "lost")
-    assert commands("search", "--store", store, "--json", "sofa").json()
-    sandbox.admin.clear_faults(store)
-    assert commands("batches", "retry", str(number)).status == 0
-    retried = wait_for(
-        lambda: (found := batch(commands, number))["status"] == "completed" and found,
-        what="the second attempt",
-        seconds=90,
-    )
-    assert retried["attempt"] == 2
-    assert [attempt["status"] for attempt in retried["attempts"]] == ["failed", "completed"]
+
+@pytest.mark.invariant("1.4", "1.5", "5.4")
+def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    shop.run_plain()
+    served = shop.documents()
+    ledger = shop.pipeline.ledger
+    shop.sandbox.admin.update(shop.hash, "products", 101, {"price": 4711})
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
+
+    # The run's own process: the code server notices, and the batch is closed at once.
+    batch = under_way(shop, shop.request(BatchType.ALL).id)
+    os.kill(worker_of(commands, batch.dagster_run_id or "", monkeypatch), signal.SIGKILL)
+    killed = ended(shop, batch.id)
+    assert (killed.status, killed.error["kind"]) == ("failed", "lost")
+    assert shop.documents() == served
+
+    # The code server takes its runs along: nobody is there to tell, and the silence gives it away.
+    assert commands("batches", "retry", str(batch.id)).status == 0
+    second = until(shop, batch.id, "under way", lambda now: now.attempt == 2 and "search_index" in now.counts)
+    worker = worker_of(commands, second.dagster_run_id or "", monkeypatch)
+    code_server_is_back = kill_service(commands, "code_server")
+    wait_for(lambda: start_time(worker) is None, what="the end of the worker")
+    shop.sandbox.admin.clear_faults(shop.hash)
+    wait_for(code_server_is_back, what="the next code server")
+    pass_time(ledger, 30)
+    killed = ended(shop, batch.id)
+    assert (killed.status, killed.error["kind"]) == ("failed", "lost")
+    assert shop.documents() == served
+
+    ledger.retry(batch.id)
+    done = ended(shop, batch.id)
+    assert (done.status, done.attempt) == ("completed", 3), done.error
+    assert [attempt.status for attempt in ledger.attempts(batch.id)] == ["failed", "failed", "completed"]
+    assert shop.documents()["product-101"]["price"] == 4711
+    check_recovered(shop, done)
+    assert dev.poll() is None
