@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev down test check bench format clean
+.PHONY: help setup demo dev down test chaos check bench format clean
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -34,11 +34,16 @@ down: $(READY) ## Stop everything that runs in the state directory
 test: $(READY) ## The whole suite on the embedded engines (ARGS="-k name" picks tests)
 	@$(BIN)/python -m pytest $(ARGS)
 
+# Also part of `test`, with fewer schedules.
+chaos: $(READY) ## Kills, faults and random interleavings (SCHEDULES=1000 of each; ARGS="-k name" picks tests)
+	@CHAOS_SCHEDULES=$(or $(SCHEDULES),1000) $(BIN)/python -m pytest -m chaos $(ARGS)
+
 # The definitions load without a server; the addresses only have to be there.
-check: $(READY) ## Style, types, and whether Dagster loads the definitions
+check: $(READY) ## Style, types, docs/guarantees.md, and whether Dagster loads the definitions
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+	$(BIN)/python -m sync_pipeline_tests.guarantees --check
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env DAGSTER_HOME="$$home" \
 		DATABASE_URL=postgresql://unused DAGSTER_DATABASE_URL=postgresql://unused ELASTICSEARCH_URL=http://unused \
 		$(BIN)/python -W ignore -m dagster definitions validate

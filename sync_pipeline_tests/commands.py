@@ -39,7 +39,7 @@ class Commands:
     variables: dict[str, str]
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
         return {**kept, "SYNC_PIPELINE_STATE_DIR": str(self.folder / "state"), **self.variables, **more}
 
     def __call__(self, *words: str, stdin: str = "", timeout: float = 120, **more: str) -> Answer:

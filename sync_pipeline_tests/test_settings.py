@@ -7,7 +7,7 @@ from sync_pipeline.settings import Settings
 SECRET = "a-word-that-must-not-show"
 
 
-@pytest.mark.invariant(7)
+@pytest.mark.invariant("7.5")
 def test_the_representation_shows_no_secret():
     settings = Settings.model_validate(
         {

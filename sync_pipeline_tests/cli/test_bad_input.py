@@ -45,6 +45,7 @@ def test_wrong_words_are_refused_with_status_2(commands: Commands, words: list[s
     assert reason in commands(*words).failed_in_one_line(2)
 
 
+@pytest.mark.invariant("7.7")
 @pytest.mark.parametrize(
     ("variables", "reasons"),
     [
@@ -70,6 +71,7 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(commands: Commands):
     assert commands("stores", "list", LOG_LEVEL="info").status == 0
 
 
+@pytest.mark.invariant("7.7")
 def test_absent_services_end_with_status_3(commands: Commands, store: str, unused_port: int):
     away = f"127.0.0.1:{unused_port}"
     postgres = commands("stores", "list", DATABASE_URL=f"postgresql://u:pw-of-mine@{away}/x").failed_in_one_line(3)
@@ -113,6 +115,7 @@ def test_a_store_that_cannot_be_read_is_not_saved(
     assert commands("stores", "list", "--json").json() == []
 
 
+@pytest.mark.invariant("4.5", "6.6")
 @pytest.mark.parametrize(
     ("settings", "kind", "status"),
     [
@@ -121,7 +124,6 @@ def test_a_store_that_cannot_be_read_is_not_saved(
         ({"status": "suspended"}, "store_unavailable", 3),
     ],
 )
-@pytest.mark.invariant(4)
 def test_a_store_that_stops_answering_fails_its_batch_and_keeps_what_it_serves(
     commands: Commands, store: str, sandbox: SandboxServer, settings: dict, kind: str, status: int
 ):

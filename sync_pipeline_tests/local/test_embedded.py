@@ -60,7 +60,7 @@ def test_a_wrong_password_and_none_are_refused(engines: Engines) -> None:
             psycopg.connect(url.replace(password, wrong), passfile="/dev/null")
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.5")
 def test_committed_rows_survive_a_killed_postgres_which_comes_back_on_its_port(engines: Engines) -> None:
     url = engines.postgres_url()
     busy = psycopg.connect(url, autocommit=True)
@@ -95,7 +95,7 @@ def test_a_stale_pid_file_that_names_a_living_program_does_not_keep_postgres_fro
     other.communicate()
 
 
-@pytest.mark.invariant(1)
+@pytest.mark.invariant("1.5")
 def test_committed_rows_survive_a_killed_supervisor(shared_dir: Path, engines: Engines) -> None:
     url = engines.postgres_url()
     with psycopg.connect(url) as connection:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -177,6 +178,7 @@ def test_a_removed_state_directory_ends_its_supervisor_and_services(state_dir: P
         assert answers(engines.run(listening("one", tmp_path / "lives")))
 
 
+@pytest.mark.invariant("7.9", "7.10")
 def test_nothing_in_the_state_directory_is_open_to_others(state_dir: Path, tmp_path: Path) -> None:
     with Engines.open(state_dir, owner="test", idle=0) as engines:
         engines.run(listening("one", tmp_path / "lives"))

@@ -17,7 +17,7 @@ from sync_pipeline.local.state import StateDir, read_json, try_lock, write_json
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.invariant(7)
+@pytest.mark.invariant("7.9")
 def test_an_existing_directory_is_closed_to_others(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     StateDir(tmp_path).create()
@@ -57,6 +57,7 @@ for what in (lambda: Engines.open(Path("state"), owner="test"), lambda: stop_all
     assert all("cannot be used: " in line for line in lines)
 
 
+@pytest.mark.invariant("7.10")
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     done = threading.Event()

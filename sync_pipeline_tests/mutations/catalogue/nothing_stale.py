@@ -1,0 +1,229 @@
+"""Invariant 2: nothing stale wins."""
+
+from __future__ import annotations
+
+from sync_pipeline_tests.mutations.mutation import Mutation
+
+BUILDS = "sync_pipeline/pipelines/store_search/builds.py"
+BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
+DELIVER = "sync_pipeline/delivery/deliver.py"
+LIVE = "sync_pipeline/pipelines/store_search/live.py"
+MODES = "sync_pipeline/pipelines/store_search/modes.py"
+LEDGER = "sync_pipeline/batches/ledger.py"
+PRODUCTS = "sync_pipeline/connectors/bigcommerce/products.py"
+REINDEX = "sync_pipeline/connectors/elasticsearch/reindex.py"
+REQUEST = "sync_pipeline/connectors/bigcommerce/request.py"
+SEARCH_WORDS = "sync_pipeline/pipelines/store_search/search_words.py"
+TOMBSTONES = "sync_pipeline/delivery/tombstones.py"
+
+BULK_TESTS = "connectors/elasticsearch/test_bulk.py"
+BURIED = "pipelines/store_search/test_buried.py"
+MODE_TESTS = "pipelines/store_search/test_modes.py"
+TOMBSTONE_TESTS = "delivery/test_tombstones.py"
+
+_INDEX_LINE = '{"index":{"_id":%b,"version":%d,"version_type":"external_gte"}}\\n%b\\n\' % (*place, body)'
+_DELETE_LINE = '{"delete":{"_id":%b,"version":%d,"version_type":"external_gte"}}\\n\' % place'
+
+MUTATIONS = (
+    Mutation(
+        "taking a write of the same version again",
+        ("2.1",),
+        BULK,
+        {_INDEX_LINE: _INDEX_LINE.replace("external_gte", "external")},
+        (f"{BULK_TESTS}::test_a_write_applied_but_not_acknowledged_is_simply_written_again",),
+    ),
+    Mutation(
+        "taking a delete of the same version again",
+        ("2.1",),
+        BULK,
+        {_DELETE_LINE: _DELETE_LINE.replace("external_gte", "external")},
+        (
+            "connectors/elasticsearch/test_bulk_faults.py"
+            "::test_one_request_carries_the_bodies_untouched_and_asks_for_a_short_answer",
+        ),
+    ),
+    Mutation(
+        "the version that an upsert carries",
+        ("2.2",),
+        BULK,
+        {_INDEX_LINE: '{"index":{"_id":%b}}\\n%b\\n\' % (place[0], body)'},
+        (f"{BULK_TESTS}::test_an_older_write_is_stale_and_changes_nothing",),
+    ),
+    Mutation(
+        "the version that a delete carries",
+        ("2.2",),
+        BULK,
+        {_DELETE_LINE: '{"delete":{"_id":%b}}\\n\' % place[0]'},
+        (f"{BULK_TESTS}::test_an_older_write_is_stale_and_changes_nothing",),
+    ),
+    Mutation(
+        "the versions in a copy that the cluster makes",
+        ("2.2",),
+        REINDEX,
+        {'{"index": destination, "version_type": "external"}': '{"index": destination}'},
+        ("connectors/elasticsearch/test_reindex.py::test_a_copy_keeps_content_and_versions",),
+    ),
+    Mutation(
+        "the version below which nothing new can come into an index",
+        ("2.2",),
+        DELIVER,
+        {"for op in chunk if op.version < self.floor}": "for op in chunk if False}"},
+        (f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_everything_in_the_destination_brings_nothing_back",),
+    ),
+    Mutation(
+        "the oldest version that a copy has from its original",
+        ("2.2",),
+        SEARCH_WORDS,
+        {'first_version=index.meta.get("first_version")': "first_version=None"},
+        (
+            "pipelines/store_search/test_publishing.py"
+            "::test_what_was_read_before_a_copy_was_made_is_still_written_into_it",
+        ),
+    ),
+    Mutation(
+        "telling a version conflict from a write",
+        ("2.3",),
+        BULK,
+        {"            return Outcome.STALE\n": "            return Outcome.WRITTEN\n"},
+        ("connectors/elasticsearch/test_bulk_faults.py::test_conflicts_are_stale_and_missing_deletes_are_deleted",),
+    ),
+    Mutation(
+        "counting what a tombstone kept away as stale",
+        ("2.3",),
+        DELIVER,
+        {"results.append(Outcome.STALE)": "results.append(result)"},
+        (f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_a_delete_is_stale_and_a_newer_one_is_applied",),
+    ),
+    Mutation(
+        "the sequence that versions come from (a clock instead)",
+        ("2.4",),
+        LEDGER,
+        {
+            "return session.scalar(RECORD_VERSION.next_value()) or 0": (
+                "return int(self.clock.now().timestamp() * 1000) or 0"
+            )
+        },
+        ("batches/test_ledger.py::test_versions_only_grow_also_when_drawn_at_once",),
+    ),
+    Mutation(
+        "a version of its own for each attempt to read",
+        ("2.4",),
+        REQUEST,
+        {"self.version = await self.next_version()": "self.version = self.version or await self.next_version()"},
+        (
+            "connectors/bigcommerce/test_client.py"
+            "::test_each_attempt_draws_its_own_version_after_all_waiting_and_before_it_is_sent",
+        ),
+    ),
+    Mutation(
+        "drawing a version before the request (after its answer instead)",
+        ("2.4",),
+        PRODUCTS,
+        {"return RecordPage(request.version, [": "return RecordPage(await self._next_version(), ["},
+        ("connectors/bigcommerce/test_products.py::test_each_page_has_a_version_drawn_before_its_request",),
+    ),
+    Mutation(
+        "29 of the 30 days that tombstones are kept",
+        ("2.6",),
+        TOMBSTONES,
+        {"KEPT = timedelta(days=30)": "KEPT = timedelta(days=1)"},
+        (f"{TOMBSTONE_TESTS}::test_tombstones_are_kept_for_thirty_days",),
+    ),
+    Mutation(
+        "keeping tombstones at all",
+        ("2.6",),
+        TOMBSTONES,
+        {"self.ledger.clock.now() - KEPT": "self.ledger.clock.now()"},
+        (f"{TOMBSTONE_TESTS}::test_tombstones_are_kept_for_thirty_days",),
+    ),
+    Mutation(
+        "laying a tombstone for what is gone",
+        ("2.6", "2.7"),
+        TOMBSTONES,
+        {"            if gone:\n": "            if False:\n"},
+        (f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_a_delete_is_stale_and_a_newer_one_is_applied",),
+    ),
+    Mutation(
+        "the look at the tombstones before a write",
+        ("2.7",),
+        DELIVER,
+        {"await asyncio.to_thread(self.bury, chunk)": "{}"},
+        (f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_a_delete_is_stale_and_a_newer_one_is_applied",),
+    ),
+    Mutation(
+        "the look at the tombstones after a write",
+        ("2.7",),
+        DELIVER,
+        {"late = await asyncio.to_thread(self.bury, alive) if alive else {}": "late = {}"},
+        (f"{TOMBSTONE_TESTS}::test_a_delete_that_comes_while_an_older_write_is_under_way_wins",),
+    ),
+    Mutation(
+        "writing what a tombstone outdates as the delete that it missed",
+        ("2.7",),
+        DELIVER,
+        {
+            "return Operation(operation.key, buried[operation.key], Action.DELETE) if _is_older(operation, buried) else"
+            " operation": "return operation"
+        },
+        (
+            f"{TOMBSTONE_TESTS}::test_a_late_write_does_not_only_stay_away_but_takes_what_an_older_one_left",
+            f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_a_delete_is_stale_and_a_newer_one_is_applied",
+        ),
+    ),
+    Mutation(
+        "finding the deletes that others made while an index was built",
+        ("2.8",),
+        TOMBSTONES,
+        {
+            "return [Operation(key, version, Action.DELETE, absent=True) for key, version in session.execute(query)]": (
+                "return []"
+            )
+        },
+        (f"{TOMBSTONE_TESTS}::test_a_build_gets_the_deletes_that_others_made_since_it_began",),
+    ),
+    Mutation(
+        "applying deletes again before the swap",
+        ("2.8",),
+        BUILDS,
+        {"        buried = await self._bury_again(kind, name)\n": "        buried = 0\n"},
+        (
+            "pipelines/store_search/test_publishing.py"
+            "::test_what_is_found_gone_during_a_build_is_not_in_the_index_when_it_is_swapped_in",
+        ),
+    ),
+    Mutation(
+        "applying deletes again after the swap",
+        ("2.8",),
+        BUILDS,
+        {"        late = await self._bury_again(kind, name)\n": "        late = 0\n"},
+        (f"{BURIED}::test_a_full_batch_does_not_bring_back_what_is_deleted_before_any_of_its_steps",),
+    ),
+    Mutation(
+        "reading again what shows a brand or category that changed",
+        ("2.9",),
+        MODES,
+        {"_named(source, live, await _touched(source, live, known) - done)": "_named(source, live, ())"},
+        (f"{MODE_TESTS}::test_products_follow_their_brand_and_their_category_although_nobody_dated_them",),
+    ),
+    Mutation(
+        "reading what an index lacks",
+        ("2.9",),
+        MODES,
+        {"_named(source, live, visible - indexed - done)": "_named(source, live, ())"},
+        (f"{MODE_TESTS}::test_what_the_index_lacks_is_found_although_nobody_dated_it",),
+    ),
+    Mutation(
+        "deleting the products that the listing of ids lacks",
+        ("2.9",),
+        MODES,
+        {"live.gone(indexed - visible - not_shown, indexed=": "live.gone(set(), indexed="},
+        (f"{MODE_TESTS}::test_only_what_changed_is_written",),
+    ),
+    Mutation(
+        "deleting the document of a record that is filtered now",
+        ("2.9",),
+        LIVE,
+        {"elif isinstance(item, Filtered) and item.key in stored:": "elif False:"},
+        (f"{MODE_TESTS}::test_only_what_changed_is_written",),
+    ),
+)
