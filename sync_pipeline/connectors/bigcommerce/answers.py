@@ -10,7 +10,7 @@ Sources: bigcommerce/docs, ``docs/start/about/status-codes.mdx``; v3 lists are `
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
@@ -46,10 +46,24 @@ class _Meta(msgspec.Struct):
     pagination: Pagination | None = None
 
 
-class _Envelope(msgspec.Struct):
-    data: list[msgspec.Raw]
+class Envelope(msgspec.Struct, Generic[T]):
+    """A v3 list: its records, and ``meta`` as it came."""
+
+    data: list[T]
     # An empty object can come as [] from the service's PHP parts.
     meta: _Meta | list[Any] | None = None
+
+    @property
+    def pagination(self) -> Pagination:
+        """What was told of the listing."""
+        told = self.meta.pagination if isinstance(self.meta, _Meta) else None
+        return Pagination() if told is None else told
+
+    def counted(self) -> Self:
+        """Itself, which must tell its total. Raises msgspec.ValidationError."""
+        if self.pagination.total is None:
+            raise msgspec.ValidationError("Object missing required field `total` - at `$.meta.pagination`")
+        return self
 
 
 class RawPage(msgspec.Struct):
@@ -62,25 +76,22 @@ class RawPage(msgspec.Struct):
 
 # Every escape, so that the one after an escaped backslash is none; pairs of surrogates are whole characters.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ENVELOPE = msgspec.json.Decoder(Envelope[msgspec.Raw])
 _BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def v3_page(body: bytes) -> RawPage:
     """A v3 list. Raises msgspec.DecodeError."""
-    envelope = _decoded(_ENVELOPE, body)
-    pagination = envelope.meta.pagination if isinstance(envelope.meta, _Meta) else None
-    if pagination is None:
-        return RawPage(envelope.data)
-    return RawPage(envelope.data, pagination.total, pagination.per_page)
+    return _raw_page(_decoded(_ENVELOPE, body))
 
 
 def counted_v3_page(body: bytes) -> RawPage:
     """A v3 list that must tell its total. Raises msgspec.DecodeError."""
-    page = v3_page(body)
-    if page.total is None:
-        raise msgspec.ValidationError("Object missing required field `total` - at `$.meta.pagination`")
-    return page
+    return _raw_page(_decoded(_ENVELOPE, body).counted())
+
+
+def _raw_page(envelope: Envelope[msgspec.Raw]) -> RawPage:
+    return RawPage(envelope.data, envelope.pagination.total, envelope.pagination.per_page)
 
 
 def v2_page(body: bytes) -> RawPage:

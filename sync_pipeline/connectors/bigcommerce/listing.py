@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from sync_pipeline.connectors.bigcommerce.answers import Envelope, counted_v3_page
+
 T = TypeVar("T")
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -43,12 +45,33 @@ class RecordPage(Generic[T]):
     absent: tuple[int, ...] = ()
 
 
+@dataclass(slots=True, frozen=True)
+class ReadList(Generic[T]):
+    """A v3 list with its records read, its total, and the page size that the service used, if it told."""
+
+    records: list[T | MalformedRecord]
+    total: int
+    per_page: int | None = None
+
+
 class RecordReader(Generic[T]):
-    """Decodes single records of ``record_type``, whose id is in ``id_field``."""
+    """Decodes records of ``record_type``, whose id is in ``id_field``."""
 
     def __init__(self, record_type: type[T], *, id_field: str = "id") -> None:
         self._decoder = msgspec.json.Decoder(record_type)
+        self._list_decoder = msgspec.json.Decoder(Envelope[record_type])
         self._id_field = id_field
+
+    def read_list(self, body: bytes) -> ReadList[T]:
+        """A v3 list that must tell its total. Raises msgspec.DecodeError."""
+        try:
+            # All at once takes two thirds of the time; one by one tells the malformed apart.
+            envelope = self._list_decoder.decode(body).counted()
+            records: list[T | MalformedRecord] = [*envelope.data]
+            return ReadList(records, envelope.pagination.total or 0, envelope.pagination.per_page)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raw = counted_v3_page(body)
+            return ReadList([self.read(record) for record in raw.records], raw.total or 0, raw.per_page)
 
     def read(self, raw: msgspec.Raw) -> T | MalformedRecord:
         """The record, or what is wrong with it."""

@@ -124,14 +124,14 @@ class ProductListings:
             request = PageRequest(
                 PRODUCTS_PATH,
                 Scope.PRODUCTS,
-                counted_v3_page,
+                reader.read_list,
                 query=lambda limit: {**params, **_BY_ID, **bounds, "limit": limit},
                 size=size,
                 next_version=self._next_version,
             )
-            raw = await self._client.get(request)
-            size.succeeded(raw.per_page)
-            return RecordPage(request.version, [reader.read(record) for record in raw.records], raw.total)
+            answer = await self._client.get(request)
+            size.succeeded(answer.per_page)
+            return RecordPage(request.version, answer.records, answer.total)
 
         def stuck() -> Exception:
             return BadAnswerError(self._client.store_hash, f"GET {PRODUCTS_PATH} answered the same products again")

@@ -72,7 +72,9 @@ class BulkIndex:
     of bodies in a request. ``max_bytes`` shrinks when a request is too large for the cluster or a proxy before it.
     """
 
-    def __init__(self, cluster: SearchCluster, index: str, *, max_items: int = 500, max_bytes: int = 5_000_000) -> None:
+    def __init__(
+        self, cluster: SearchCluster, index: str, *, max_items: int = 1_000, max_bytes: int = 5_000_000
+    ) -> None:
         self.cluster = cluster
         self.index = index
         self.max_items = max_items

@@ -17,6 +17,7 @@ from sync_pipeline.errors import UsageError
 from sync_pipeline.local.bigcommerce.demo import demo_catalog
 from sync_pipeline.local.bigcommerce.folder import folder_catalog
 from sync_pipeline.local.bigcommerce.generated_content import generated_catalog
+from sync_pipeline.local.bigcommerce.ready_made import ReadyMade
 from sync_pipeline.local.bigcommerce.sandbox import Sandbox
 from sync_pipeline.local.bigcommerce.server import address_of, build_server, listen
 
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--generate", metavar="HASH:SEED:PRODUCTS", action="append", default=[])
     parser.add_argument("--tokens-file", type=Path, help="JSON {hash: token}; others have the token HASH-token")
     parser.add_argument("--quota", type=int, default=ROOMY_QUOTA, help="requests per window of 30 s")
+    parser.add_argument("--ready-made", action="store_true", help="keep each product's JSON in memory")
     return parser
 
 
@@ -69,7 +71,9 @@ def _sandbox(arguments: argparse.Namespace) -> Sandbox:
     catalogs += [folder_catalog(folder) for folder in arguments.folder]
     catalogs += [_generated(text) for text in arguments.generate]
     for catalog in catalogs:
-        sandbox.add(catalog, token=tokens.get(catalog.hash, "")).limiter.quota = arguments.quota
+        store = sandbox.add(catalog, token=tokens.get(catalog.hash, ""))
+        store.limiter.quota = arguments.quota
+        store.ready_made = ReadyMade(catalog.products) if arguments.ready_made else None
     unknown = sorted(tokens.keys() - sandbox.stores.keys())
     if unknown:
         raise UsageError(f"{arguments.tokens_file} names stores that are not served: {', '.join(unknown)}")

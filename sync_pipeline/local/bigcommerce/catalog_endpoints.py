@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.local.bigcommerce.calls import PAGING, Call, one, page_of
@@ -27,7 +28,9 @@ def products(call: Call) -> Answer:
     catalog = call.store.catalog
     names = {brand["id"]: brand["name"] for brand in catalog.brands.all()} if "keyword" in call.query.values else {}
     ids = call.store.listing.select(call.query, now=call.now, brand_names=names, only_first=call.only_first)
-    return page_of(call, ids, lambda number: view.of(catalog.products, number), most=view.most)
+    ready_made = call.store.ready_made
+    render = partial(view.of, catalog.products) if ready_made is None else ready_made.renderer(view)
+    return page_of(call, ids, render, most=view.most)
 
 
 def product(call: Call) -> Answer:

@@ -11,7 +11,7 @@ from sync_pipeline.local.bigcommerce.query import invalid
 from sync_pipeline.local.bigcommerce.shapes import PARTS, PRODUCT
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Hashable
 
     from sync_pipeline.local.bigcommerce.products import Products
     from sync_pipeline.local.bigcommerce.query import Query
@@ -40,6 +40,11 @@ class ProductView:
         _check("exclude_fields", excluded, SELECTABLE)
         self._keep = None if included is None else [*ALWAYS, *included]
         self._drop = set(excluded)
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal views."""
+        return tuple(self._parts), None if self._keep is None else tuple(self._keep), frozenset(self._drop)
 
     @property
     def most(self) -> int:

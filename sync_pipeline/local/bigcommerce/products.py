@@ -77,6 +77,10 @@ class Products:
             product["brand_id"] = 0
         return product
 
+    def is_as_made(self, number: int) -> bool:
+        """Whether a product that there is, is still as the base made it."""
+        return self.base is not None and number not in self.edited and not any(self._gone.values())
+
     def whole(self, number: int) -> Record:
         """The product with all its parts; raises ApiError 404."""
         return self.get(number, PARTS)

@@ -13,6 +13,7 @@ from sync_pipeline.local.bigcommerce.product_listing import ProductListing
 if TYPE_CHECKING:
     from sync_pipeline.local.bigcommerce.catalog import Catalog
     from sync_pipeline.local.bigcommerce.rate_limit import RateLimiter
+    from sync_pipeline.local.bigcommerce.ready_made import ReadyMade
 
 #: The read-only scopes that a synchronisation needs (guide to API accounts).
 READ_SCOPES = frozenset(
@@ -36,7 +37,11 @@ class StoreStatus(StrEnum):
 
 @dataclass(slots=True)
 class Store:
-    """The state of one store. ``bare_429`` leaves the rate headers out of a 429, as an overloaded platform does."""
+    """The state of one store.
+
+    ``bare_429`` leaves the rate headers out of a 429, as an overloaded platform does. ``ready_made``, if given, keeps
+    what the products list answers.
+    """
 
     catalog: Catalog
     limiter: RateLimiter
@@ -46,6 +51,7 @@ class Store:
     bare_429: bool = False
     faults: Faults = field(default_factory=Faults)
     counters: Counters = field(default_factory=Counters)
+    ready_made: ReadyMade | None = None
     listing: ProductListing = field(init=False)
 
     def __post_init__(self) -> None:

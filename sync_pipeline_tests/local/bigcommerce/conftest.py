@@ -40,7 +40,7 @@ def server() -> Iterator[SandboxServer]:
         yield running
 
 
-def _shop(server: SandboxServer, store_hash: str) -> Iterator[Shop]:
+def open_shop(server: SandboxServer, store_hash: str) -> Iterator[Shop]:
     server.admin.configure(store_hash, quota=1_000_000)
     headers = {"X-Auth-Token": f"{store_hash}-token", "Accept": "application/json"}
     with httpx.Client(base_url=f"{server.base_url}/stores/{store_hash}", headers=headers, timeout=30) as http:
@@ -51,11 +51,11 @@ def _shop(server: SandboxServer, store_hash: str) -> Iterator[Shop]:
 def demo(server: SandboxServer) -> Iterator[Shop]:
     """The demonstration shop, fresh for every test."""
     server.admin.open_demo()
-    yield from _shop(server, "demo")
+    yield from open_shop(server, "demo")
 
 
 @pytest.fixture
 def small(server: SandboxServer) -> Iterator[Shop]:
     """600 generated products, fresh for every test."""
     server.admin.open_generated("small", seed=5, products=600, posts=120, pages=30)
-    yield from _shop(server, "small")
+    yield from open_shop(server, "small")

@@ -27,13 +27,17 @@ def parse_date(value: object) -> datetime | None:
 
 def iso_utc(moment: datetime) -> str:
     """``moment`` as ``2022-09-07T14:52:30Z``; a fraction of a second is dropped."""
-    return moment.astimezone(UTC).isoformat()[:19] + "Z"
+    return _written(moment.astimezone(UTC))
 
 
 def iso_date(value: object) -> str | None:
     """A loose date as ISO 8601 in UTC, or None for what cannot be read."""
     moment = parse_date(value)
-    return None if moment is None else iso_utc(moment)
+    return None if moment is None else _written(moment)
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat()[:19] + "Z"
 
 
 def _parse_text(value: object) -> datetime | None:
@@ -57,6 +61,8 @@ def _parse_text(value: object) -> datetime | None:
 def _in_utc(moment: datetime | None, *, zone: object = None) -> datetime | None:
     if moment is None:
         return None
+    if moment.tzinfo is UTC:
+        return moment
     try:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=_zone(zone))

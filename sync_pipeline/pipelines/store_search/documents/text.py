@@ -72,7 +72,11 @@ def one_line(text: str | None) -> str | None:
     """
     if not text:
         return None
-    if not text.isprintable():
+    if text.isprintable():  # so its only white space is the space
+        text = text.strip(" ")
+        if "  " not in text:
+            return text or None
+    else:
         text = _UNSEEN.sub("", text)
     return " ".join(text.split()) or None
 
@@ -87,11 +91,13 @@ def shortened(text: str | None, *, limit: int) -> str | None:
 
 def scalar_text(value: Scalar) -> str | None:
     """A loose value as one line of text: booleans as true and false, numbers as JSON writes them."""
+    if isinstance(value, str):
+        return one_line(value)
     if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return one_line(str(value))
+    return str(value)
 
 
 def comma_list(text: str | None) -> list[str]:

@@ -5,6 +5,7 @@ What belongs here: the nested parts of a product document. What does not: the ru
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -40,34 +41,25 @@ class VariantDocument(Struct, frozen=True, gc=False, omit_defaults=True, kw_only
 class Options:
     """Reads option values into pairs, and remembers the distinct ones in the order of their first appearance."""
 
-    __slots__ = ("_read", "_unique")
+    __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        self._read: dict[tuple[Scalar, Scalar], NameValue | None] = {}
-        self._unique: dict[NameValue, NameValue] = {}
+        self._seen: dict[NameValue, None] = {}
 
     def read(self, values: Iterable[OptionValue]) -> list[NameValue]:
         """The pairs of one variant; those without a name or a value are left out."""
-        pairs = []
-        for value in values:
-            key = (value.option_display_name, value.label)
-            try:
-                pair = self._read[key]
-            except KeyError:
-                pair = self._read[key] = self._pair(*key)
-            if pair is not None:
-                pairs.append(pair)
+        pairs = [pair for one in values if (pair := name_value(one.option_display_name, one.label)) is not None]
+        for pair in pairs:
+            self._seen[pair] = None
         return pairs
 
     def distinct(self) -> list[NameValue]:
         """Every pair read so far, once."""
-        return list(self._unique)
-
-    def _pair(self, name: Scalar, value: Scalar) -> NameValue | None:
-        pair = name_value(name, value)
-        return None if pair is None else self._unique.setdefault(pair, pair)
+        return list(self._seen)
 
 
+# A shop has few pairs and many records of each. Typed, for 1 and true are not the same text.
+@lru_cache(maxsize=4096, typed=True)
 def name_value(name: Scalar, value: Scalar) -> NameValue | None:
     """The pair as text, or None when one of the two is empty."""
     name_text, value_text = scalar_text(name), scalar_text(value)
@@ -76,7 +68,7 @@ def name_value(name: Scalar, value: Scalar) -> NameValue | None:
 
 def custom_field_pairs(fields: Iterable[CustomField]) -> list[NameValue]:
     """The merchant's own fields in their order; a repeated name stays repeated."""
-    return [pair for pair in (name_value(one.name, one.value) for one in fields) if pair is not None]
+    return [pair for one in fields if (pair := name_value(one.name, one.value)) is not None]
 
 
 def own_variants(product: Product) -> list[Variant]:

@@ -189,6 +189,14 @@ def test_options_are_distinct_pairs_in_order_of_appearance() -> None:
     assert [len(one["options"]) for one in found["variants"]] == [2, 2, 0, 1]
 
 
+def test_options_that_only_python_takes_for_equal_stay_apart() -> None:
+    labels = [1, True, 1.0, "1"]
+    values = [[{"option_display_name": "Size", "label": label}] for label in labels]
+    found = document(variants=[{"id": n, "option_values": one} for n, one in enumerate(values, 1)])
+    assert [one["value"] for one in found["options"]] == ["1", "true", "1.0"]
+    assert [one["options"][0]["value"] for one in found["variants"]] == ["1", "true", "1.0", "1"]
+
+
 def test_the_list_of_variants_is_bounded_but_price_stock_and_options_look_at_all() -> None:
     many = [{"id": n, "price": 5, "inventory_level": 0} for n in range(1, MAX_VARIANTS + 1)]
     last = {"id": MAX_VARIANTS + 1, "price": 9, "inventory_level": 1, "option_values": [SIZE_S]}

@@ -88,6 +88,11 @@ def test_what_nobody_sees_is_left_out_of_a_line(text: str, seen: str | None) -> 
     assert html_to_text(f"<p>{text}</p>") == seen
 
 
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"])) | st.text(" a\u3000\u00a0\t\u00ad"))
+def test_a_line_has_single_spaces_and_every_word(text: str) -> None:
+    assert one_line(text) == (" ".join(text.replace("\u00ad", "").split()) or None)
+
+
 @given(st.text(st.characters(exclude_characters="<&", exclude_categories=["Cs", "Cc", "Cf"])))
 def test_text_without_markup_keeps_every_word(text: str) -> None:
     assert (html_to_text(text) or "").split() == text.split()
