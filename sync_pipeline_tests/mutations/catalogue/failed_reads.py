@@ -41,7 +41,7 @@ MUTATIONS = (
         "the total that a listing of products must tell",
         ("4.1",),
         ANSWERS,
-        {"    if page.total is None:\n": "    if False:\n"},
+        {"        if self.pagination.total is None:\n": "        if False:\n"},
         ("connectors/bigcommerce/test_products.py::test_a_listing_that_does_not_tell_its_total_is_an_error",),
     ),
     Mutation(

@@ -157,6 +157,13 @@ MUTATIONS = (
         ("cli/test_bad_input.py::test_malformed_settings_are_listed_all_at_once",),
     ),
     Mutation(
+        "the word for a secret that is not sealed (it is told for the id of a key)",
+        ("7.7",),
+        SECRETS,
+        {"        if not colon:\n": "        if False:\n"},
+        (f"{SECRET_TESTS}::test_a_sealed_secret_does_not_open_for_another_row_or_when_changed",),
+    ),
+    Mutation(
         "closing a state directory that is there already",
         ("7.9",),
         STATE,
@@ -201,13 +208,6 @@ MUTATIONS = (
         "sync_pipeline/cli/environment.py",
         {"    os.umask(0o077)": "    os.umask(0o022)"},
         (f"{FILES}::test_no_file_or_folder_of_the_state_directory_is_open_to_others",),
-    ),
-    Mutation(
-        "the word for a secret that is not sealed (it is told for the id of a key)",
-        ("7.7",),
-        SECRETS,
-        {"        if not colon:\n": "        if False:\n"},
-        (f"{SECRET_TESTS}::test_a_sealed_secret_does_not_open_for_another_row_or_when_changed",),
     ),
     Mutation(
         "writing the development key for its owner only",

@@ -119,7 +119,7 @@ MUTATIONS = (
         "drawing a version before the request (after its answer instead)",
         ("2.4",),
         PRODUCTS,
-        {"return RecordPage(request.version, [": "return RecordPage(await self._next_version(), ["},
+        {"return RecordPage(request.version,": "return RecordPage(await self._next_version(),"},
         ("connectors/bigcommerce/test_products.py::test_each_page_has_a_version_drawn_before_its_request",),
     ),
     Mutation(
