@@ -13,7 +13,6 @@ class ManualClock:
     def __init__(self) -> None:
         self.time = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         self.slept: list[float] = []
-        self.ahead = 0.0
 
     def now(self) -> datetime:
         return self.time

@@ -117,11 +117,16 @@ class FaultProxy:
 
 @contextmanager
 def running_fault_proxy(target: str) -> Iterator[FaultProxy]:
-    """A proxy before the service at ``target`` on a free port for the time of the context."""
+    """A proxy before the service at ``target`` on a free port for the time of the context.
+
+    Raises at its end what a harm raised and did not mean as a harm.
+    """
     parts = urlsplit(target)
+    failed: list[Exception] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each body waits 40 ms for its head's acknowledgement
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -130,6 +135,11 @@ def running_fault_proxy(target: str) -> Iterator[FaultProxy]:
             except Cut:
                 self.close_connection = True
                 return
+            except (OSError, http.client.HTTPException):  # what is behind the proxy failed by itself
+                raise
+            except Exception as error:
+                failed.append(error)
+                raise
             try:
                 self.send(answer)
             except ConnectionError:  # the client did not wait for it
@@ -168,6 +178,8 @@ def running_fault_proxy(target: str) -> Iterator[FaultProxy]:
         server.shutdown()
         server.server_close()
         thread.join()
+    if failed:
+        raise failed[0]
 
 
 def _end_to_end(headers: dict[str, str]) -> dict[str, str]:

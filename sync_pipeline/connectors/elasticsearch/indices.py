@@ -36,7 +36,7 @@ class PhysicalIndex:
     """One index of a store.
 
     ``created`` is read from the name; ``meta`` is the mapping's ``_meta``, empty for an index that nobody created (a
-    write to a removed one made it); ``documents`` counts what a search can see, so 0 during a build.
+    write to a removed one made it).
     """
 
     name: str
@@ -44,7 +44,6 @@ class PhysicalIndex:
     created: datetime
     meta: dict[str, Any]
     aliases: frozenset[str]
-    documents: int
 
 
 class StoreIndices:
@@ -100,7 +99,7 @@ class StoreIndices:
             return bool(await self.cluster.reads.indices.exists(index=name))
 
     async def list(self) -> Sequence[PhysicalIndex]:
-        """All indices of the store, oldest first."""
+        """All indices of the store, oldest first; also those that cannot be searched, closed or without their data."""
         with self.cluster.errors(f"listing the indices of {self.alias}"):
             found = (
                 await self.cluster.reads.indices.get(
@@ -115,7 +114,7 @@ class StoreIndices:
                 created = datetime.strptime(match["stamp"] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
                 meta = index.get("mappings", {}).get("_meta", {})
                 aliases = frozenset(index.get("aliases", ()))
-                indices.append(PhysicalIndex(name, match["kind"], created, meta, aliases, await self.count(name)))
+                indices.append(PhysicalIndex(name, match["kind"], created, meta, aliases))
         return sorted(indices, key=lambda index: (index.created, index.name))
 
     async def current(self, kind: str) -> Sequence[str]:

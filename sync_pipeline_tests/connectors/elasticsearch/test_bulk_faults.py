@@ -112,6 +112,19 @@ async def test_a_request_refused_for_its_content_may_be_split(
         await bulk.write(CHUNK)
 
 
+@pytest.mark.invariant("6.1")
+@pytest.mark.parametrize("answer", [refusal_of(413, "content_too_long_exception"), Answer(413, b"")])
+async def test_after_a_request_that_is_too_large_half_as_much_is_asked_for(
+    stub: StubServer, bulk: BulkIndex, answer: Answer
+) -> None:
+    chunk = [Operation(key=f"k{number}", version=1, body=b"x" * 100) for number in range(5)]
+    for operations, expected in ((chunk, 250), (chunk[:3], 150), (chunk, 150), (chunk[:1], 150)):
+        stub.answer(answer)
+        with pytest.raises(ChunkRejectedError):
+            await bulk.write(operations)
+        assert bulk.max_bytes == expected, "one document that is too large alone says nothing of the others"
+
+
 @pytest.mark.invariant("6.4")
 @pytest.mark.parametrize(
     "answer",

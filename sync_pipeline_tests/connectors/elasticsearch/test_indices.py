@@ -40,11 +40,21 @@ async def test_a_new_index_is_listed_with_what_was_said_of_it_and_behind_no_alia
     await indices.create(name, body)
     assert await indices.exists(name)
     (index,) = await indices.list()
-    assert (index.name, index.kind, index.aliases, index.documents) == (name, "products", frozenset(), 0)
+    assert (index.name, index.kind, index.aliases) == (name, "products", frozenset())
     assert index.created == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     assert index.meta == {"batch_id": 12, "attempt": 2, "index": name}
+    assert await indices.count(name) == 0
+
+
+@pytest.mark.invariant("2.1")
+async def test_a_creation_whose_answer_was_lost_may_be_repeated_but_nobody_elses_index_is_taken(
+    indices: StoreIndices,
+) -> None:
+    body = {**SIMPLE, "mappings": {**SIMPLE["mappings"], "_meta": {"batch_id": 12, "attempt": 2}}}
+    name = await new_index(indices, body=body)
+    await indices.create(name, body)
     with pytest.raises(SearchClusterError, match="already exists"):
-        await indices.create(name, body)
+        await indices.create(name, SIMPLE)
 
 
 async def test_the_list_is_by_age_and_knows_only_its_own_store(indices: StoreIndices) -> None:
@@ -62,6 +72,20 @@ async def test_a_closed_index_is_still_listed(indices: StoreIndices) -> None:
     name = await filled(indices, "a")
     await indices.cluster.client.indices.close(index=name)
     assert [index.name for index in await indices.list()] == [name]
+
+
+@pytest.mark.invariant("6.6")
+async def test_an_index_without_its_data_is_still_listed_and_can_be_deleted(indices: StoreIndices) -> None:
+    name = indices.new_name("products", datetime(2026, 1, 2, tzinfo=UTC))
+    await indices.cluster.client.indices.create(
+        index=name,
+        settings={"index.routing.allocation.require._name": "no such node", "number_of_replicas": 0},
+        mappings=SIMPLE["mappings"],
+        wait_for_active_shards=0,
+    )
+    assert [index.name for index in await indices.list()] == [name]
+    await indices.delete(name)
+    assert await indices.list() == []
 
 
 async def test_deleting_twice_is_fine_and_touches_nothing_else(indices: StoreIndices) -> None:

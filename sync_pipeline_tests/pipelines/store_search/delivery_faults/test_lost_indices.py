@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
+from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline_tests.fault_proxy import FaultProxy, before
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search import (
@@ -11,6 +16,7 @@ from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search im
     check_whole,
     delete_index,
     failure,
+    in_cluster,
     live_products,
     move_alias,
     product_prices,
@@ -18,7 +24,7 @@ from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search im
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch, pytest.mark.usefixtures("small_chunks")]
 
-SWAP = {"method": "POST", "path": "/_aliases*", "containing": b"-products-"}
+SWAP: dict[str, Any] = {"method": "POST", "path": "/_aliases*", "containing": b"-products-"}
 
 
 @pytest.mark.invariant("5.4", "5.5")
@@ -45,7 +51,7 @@ def test_an_index_that_is_deleted_while_it_is_built_fails_the_batch_and_the_old_
 @pytest.mark.invariant("5.2", "5.5")
 @pytest.mark.parametrize("moment", [{"path": PRODUCTS}, SWAP], ids=["bulk", "swap"])
 def test_a_live_index_that_is_deleted_while_another_is_filled_is_replaced_by_that(
-    shop: Shop, faulty: Shop, proxy: FaultProxy, moment: dict[str, str]
+    shop: Shop, faulty: Shop, proxy: FaultProxy, moment: dict[str, Any]
 ):
     shop.run_plain()
     expected, live = shop.documents(), live_products(shop)
@@ -125,3 +131,16 @@ def test_an_alias_that_is_moved_in_the_moment_of_the_swap_is_left_alone(
     error = failure(faulty)
     assert "swapping the aliases" in str(error)
     assert [live_products(shop)] == moved
+
+
+@pytest.mark.invariant("6.6")
+def test_an_index_whose_data_was_lost_with_its_node_stops_no_later_batch(shop: Shop):
+    async def lose_one(cluster: SearchCluster, indices: StoreIndices) -> str:
+        name = indices.new_name("products", datetime(2026, 1, 1, tzinfo=UTC))
+        nowhere = {"index.routing.allocation.require._name": "a node that is gone", "number_of_replicas": 0}
+        await cluster.client.indices.create(index=name, settings=nowhere, wait_for_active_shards=0)
+        return name
+
+    lost = in_cluster(shop, lose_one)
+    check_whole(shop, shop.run_plain(), shop.documents())
+    assert lost not in shop.indices()

@@ -15,6 +15,7 @@ from sync_pipeline.batches.models import ScopeLock
 from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.pipelines.store_search import imports
+from sync_pipeline.pipelines.store_search.types import IMPORTS, Part
 from sync_pipeline_tests.fault_proxy import FaultProxy, before
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search import (
@@ -23,6 +24,7 @@ from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search im
     failure,
     product_prices,
 )
+from sync_pipeline_tests.waiting import wait_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch, pytest.mark.usefixtures("small_chunks")]
 
@@ -35,13 +37,24 @@ def set_lane(shop: Shop, **values: object) -> None:
 
 @contextmanager
 def overtaken_at(proxy: FaultProxy, shop: Shop, *, after: int) -> Iterator[None]:
-    """Another takes the shop's lane while the request after so many is under way, and holds it to the end."""
-    proxy.inject(
-        before(lambda: set_lane(shop, holder="an heir", token=ScopeLock.token + 1)), path=PRODUCTS, after=after
-    )
-    yield
-    proxy.clear()
-    set_lane(shop, holder=None)
+    """Another takes the shop's lane while the request after so many is under way, and holds it to the end.
+
+    The imports of everything else have ended by then, so that only this one can be refused.
+    """
+    ledger = shop.pipeline.ledger
+
+    def overtake() -> None:
+        batch = ledger.list(limit=1)[0]
+        others = {part.value for part in IMPORTS} - {Part.PRODUCTS.value}
+        wait_for(lambda: others <= ledger.get(batch.id).counts.keys(), what="the other imports")
+        set_lane(shop, holder="an heir", token=ScopeLock.token + 1)
+
+    proxy.inject(before(overtake), path=PRODUCTS, after=after)
+    try:
+        yield
+    finally:
+        proxy.clear()
+        set_lane(shop, holder=None)
 
 
 @pytest.mark.invariant("5.4", "8.3", "8.4", "8.5")
