@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ARGS ?=
+# Processes that share the suite, each with engines of its own; 0 for one on a server that tests reconfigure.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev down test chaos check bench format clean
@@ -32,10 +34,10 @@ down: $(READY) ## Stop everything that runs in the state directory
 	@$(BIN)/sync-pipeline down
 
 test: $(READY) ## The whole suite on the embedded engines (ARGS="-k name" picks tests)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 # Also part of `test`, with fewer schedules.
-chaos: $(READY) ## Kills, faults and random interleavings (SCHEDULES=1000 of each; ARGS="-k name" picks tests)
+chaos: $(READY) ## Kills, faults and random interleavings (SCHEDULES=1000 interleavings; ARGS="-k name" picks tests)
 	@CHAOS_SCHEDULES=$(or $(SCHEDULES),1000) $(BIN)/python -m pytest -m chaos $(ARGS)
 
 # The definitions load without a server; the addresses only have to be there.

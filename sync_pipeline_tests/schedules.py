@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
+#: The interleavings of the suite. With another number of them, everything else is tried as much more or less often.
+USUAL = 100
 
-def schedules(default: int) -> int:
-    """The number of schedules to try: `CHAOS_SCHEDULES` when it is set (`make chaos SCHEDULES=n`), else ``default``.
 
-    Raises ValueError when it is set to something that is no positive number.
+def schedules(usual: int) -> int:
+    """How often to try what the suite tries ``usual`` times; `make chaos SCHEDULES=n` sets the number.
+
+    Raises ValueError when `CHAOS_SCHEDULES` is no positive number.
     """
-    given = os.environ.get("CHAOS_SCHEDULES", "").strip()
-    if not given:
-        return default
+    given = os.environ.get("CHAOS_SCHEDULES", "").strip() or str(USUAL)
     if not given.isdecimal() or int(given) < 1:
         raise ValueError(f"CHAOS_SCHEDULES is {given!r}, not a number of schedules")
-    return int(given)
+    return max(1, round(usual * int(given) / USUAL))

@@ -19,7 +19,7 @@ from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
 from sync_pipeline_tests.properties.edits import Edit, edits
 from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop, KilledError, Steps
-from sync_pipeline_tests.schedules import schedules
+from sync_pipeline_tests.schedules import USUAL, schedules
 
 #: Something that happens between two steps of a batch: an edit, a slow writer, an event's own batch, the end.
 MEANWHILE = st.one_of(
@@ -137,7 +137,7 @@ def test_whatever_happens_the_index_ends_as_the_store_is(new_small_shop: Callabl
     run_state_machine_as_test(
         OnSmallShops,
         settings=settings(
-            max_examples=schedules(100),
+            max_examples=schedules(USUAL),
             stateful_step_count=6,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
