@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, make_url, text
 
 from sync_pipeline.batches.database import make_engine
@@ -21,6 +22,10 @@ from sync_pipeline.batches.models import Base
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
 from sync_pipeline_tests.clocks import ManualClock
+
+# How fast a machine draws examples is no property of the project.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 REAL_SERVERS = {name: os.environ.get(name) for name in ("DATABASE_URL", "ELASTICSEARCH_URL")}
 

@@ -15,6 +15,7 @@ from sync_pipeline.batches.lanes import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part
+from sync_pipeline_tests.conftest import REAL_SERVERS
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
 from sync_pipeline_tests.properties.edits import Edit, edits
@@ -29,6 +30,9 @@ MEANWHILE = st.one_of(
     st.just(("kill", 0)),
 )
 MEANWHILES = st.dictionaries(st.integers(1, 16), MEANWHILE, max_size=4)
+
+#: A real Elasticsearch takes seconds to make the indices of a batch.
+SCHEDULES = USUAL // 10 if REAL_SERVERS["ELASTICSEARCH_URL"] else USUAL
 
 #: What may come next. One strategy and not a rule each: Hypothesis would leave most of them out of most schedules.
 ACTIONS = st.one_of(
@@ -137,7 +141,7 @@ def test_whatever_happens_the_index_ends_as_the_store_is(new_small_shop: Callabl
     run_state_machine_as_test(
         OnSmallShops,
         settings=settings(
-            max_examples=schedules(USUAL),
+            max_examples=schedules(SCHEDULES),
             stateful_step_count=6,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
