@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ class StoreBuild:
             first_version = await asyncio.to_thread(self.part.ledger.next_version)
         if not await self.synonyms_set.exists():
             await self.put_synonyms()
-        name = self.indices.new_name(kind.word, self.clock.now())
+        name = self.indices.new_name(kind.word, await self._moment(kind))
         await self.indices.create(
             name,
             index_body(
@@ -118,6 +119,11 @@ class StoreBuild:
             ),
         )
         return name
+
+    async def _moment(self, kind: Kind) -> datetime:
+        """The present or, when the clock was set back, just after the kind's newest index: names only grow."""
+        made = [index.created for index in await self.indices.list() if index.kind == kind.word]
+        return max([self.clock.now(), *(created + timedelta(milliseconds=1) for created in made)])
 
     async def publish(self, kind: Kind, name: str, *, documents: int) -> dict[str, Any]:
         """Puts a filled index behind the kind's aliases.

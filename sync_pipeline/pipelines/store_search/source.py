@@ -9,6 +9,7 @@ import asyncio
 import gc
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import xxhash
@@ -47,9 +48,7 @@ class _CatalogFacts:
 class StoreSource:
     """One store, read for one batch; an async context manager, so that no shared reading outlives the batch.
 
-    ``announced`` holds, by part, how many records the listings said they have (for progress). While it is open, the
-    collector of cycles leaves alone what there was before: it would look through all of Dagster every few thousand
-    records.
+    ``announced`` holds, by part, how many records the listings said they have (for progress).
     """
 
     def __init__(self, catalog: Catalog, *, batch_id: int, clock: Clock) -> None:
@@ -62,11 +61,10 @@ class StoreSource:
         self.announced: dict[Part, int] = {}
 
     async def __aenter__(self) -> Self:
-        gc.freeze()
+        _leave_the_heap_alone()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        gc.unfreeze()
         for shared in (self._facts, self._address, self._time):
             await shared.cancel()
 
@@ -173,6 +171,16 @@ class StoreSource:
             categories=build_category_paths(record for record in categories if not isinstance(record, MalformedRecord)),
         )
         return _CatalogFacts(context, category_pages)
+
+
+@cache
+def _leave_the_heap_alone() -> None:
+    """Once in a process: the collector of cycles no longer looks through what there is now, all of Dagster.
+
+    It would do so every few thousand records. Not undone when the batch ends: what is thawed counts as old, and its
+    cycles would hardly ever be collected.
+    """
+    gc.freeze()
 
 
 class _Once(Generic[T]):
