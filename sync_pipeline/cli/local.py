@@ -137,13 +137,21 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 def _watch(here: Environment, stop: threading.Event) -> None:
-    """Waits for the end; says what breaks or comes back meanwhile, and has it started again."""
+    """Waits for the end; says what breaks or comes back meanwhile, and has it started again.
+
+    What breaks too often is given up, and told once.
+    """
     last: dict[str, str] = {}
+    told = ""
     while not stop.wait(POLL_SECONDS):
+        trouble = ""
         try:
             here.engines.ensure()
         except ServiceUnavailableError as error:
-            errors.print(one_line(error))
+            trouble = one_line(error)
+        if trouble and trouble != told:
+            errors.print(trouble)
+        told = trouble
         for name, service in here.engines.status().items():
             if last.get(name, "ready") != service.state:
                 errors.print(f"{name} is {service.state}{': ' + service.error if service.error else ''}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
+from sync_pipeline.batches.lanes import LaneName
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
 from sync_pipeline.batches.stores import store_scope
@@ -44,6 +45,15 @@ def lane_holders(shop: Shop) -> list[str]:
     held = select(ScopeLock.holder).where(ScopeLock.scope == store_scope(shop.hash), ScopeLock.holder.is_not(None))
     with shop.pipeline.ledger.session() as session:
         return [holder for holder in session.scalars(held) if holder]
+
+
+def lease_ends(shop: Shop) -> datetime | None:
+    """When the shop's bulk lane is free without a renewal; None when it is free."""
+    lease = select(ScopeLock.expires_at).where(
+        ScopeLock.scope == store_scope(shop.hash), ScopeLock.lane == LaneName.BULK.value
+    )
+    with shop.pipeline.ledger.session() as session:
+        return session.scalar(lease)
 
 
 def check_recovered(shop: Shop, batch: SyncBatch) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import signal
 
 import pytest
-from sqlalchemy import select
 
-from sync_pipeline.batches.models import ScopeLock
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline_tests.chaos import victims
-from sync_pipeline_tests.chaos.after_kills import pass_time
+from sync_pipeline_tests.chaos.after_kills import lease_ends, pass_time
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.waiting import wait_for
@@ -41,8 +39,7 @@ def test_kill_9_in_mid_import(commands: Commands, shop: Shop):
     killed = ledger.list(limit=1)[0]
     assert killed.status == "processing"
     pass_time(ledger, 22)
-    with ledger.session() as session:
-        expires_at = session.scalars(select(ScopeLock.expires_at).where(ScopeLock.scope == killed.scope)).one()
+    expires_at = lease_ends(shop)
     again = victims.answer(victims.start(commands, "sync", "run", "--store", shop.hash), commands)
     assert (again.status, again.error) == (0, "")
     assert "104 read, 94 written" in again.out

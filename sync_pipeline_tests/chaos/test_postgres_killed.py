@@ -27,7 +27,7 @@ from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.schedules import schedules
 from sync_pipeline_tests.waiting import wait_for
 
-SCHEDULES = schedules(2)
+SCHEDULES = schedules(1)
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 + 30 * SCHEDULES)]
 
 

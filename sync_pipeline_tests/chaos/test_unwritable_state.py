@@ -44,9 +44,9 @@ def obediently(commands: Commands, *words: str, **more: str) -> Answer:
 
 
 @pytest.fixture
-def embedded(commands: Commands) -> Commands:
+def embedded(tmp_path: Path) -> Commands:
     """The command line with engines of its own, which live in the state directory."""
-    return Commands(commands.folder, {"SYNC_PIPELINE_LOG_FILE": str(commands.folder / "commands.log")})
+    return Commands(tmp_path, {"SYNC_PIPELINE_LOG_FILE": str(tmp_path / "commands.log")})
 
 
 @pytest.fixture
