@@ -46,7 +46,7 @@ def run_tags(batch: SyncBatch) -> dict[str, str]:
         ATTEMPT_TAG: str(batch.attempt),
         "sync_pipeline/type": batch.type,
         "sync_pipeline/trigger": batch.trigger,
-        "sync_pipeline/lane": "bulk",
+        "sync_pipeline/lane": batch.lane,
     }
     if batch.store_hash is not None:
         tags["sync_pipeline/store"] = batch.store_hash

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from pydantic import AnyHttpUrl, Field, SecretStr, StringConstraints, ValidationError, field_validator
@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     )
     sync_pipeline_secret_keys: SecretStr | None = Field(None, description="`id:base64key,…`; the first encrypts.")
     sync_pipeline_state_dir: Path = Field(Path(".sync-pipeline"), description="Embedded data, generated files, logs.")
+    sync_pipeline_webhook_signature: Literal["off", "log"] = Field(
+        "log", description="Whether webhooks' Standard Webhooks signature is looked at; a wrong one is only logged."
+    )
+    api_host: str = Field("127.0.0.1", description="Where the API and the webhook receiver listen.")
+    api_port: int = Field(8000, ge=1, le=65535)
     sync_pipeline_log_file: Path | None = None
     log_level: str = "INFO"
     db_pool_size: int = Field(10, ge=1, le=200)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,18 +19,12 @@ from sync_pipeline.errors import SyncPipelineError
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.requests import LaneName
 
 log = structlog.get_logger("sync_pipeline.batches")
 
 #: How long a lane is held without a renewal; renewals come every 2 s.
 LEASE = timedelta(seconds=30)
-
-
-class LaneName(StrEnum):
-    """`bulk`: full, incremental, reindex, repair. `events`: the drain."""
-
-    BULK = "bulk"
-    EVENTS = "events"
 
 
 class LaneBusyError(SyncPipelineError):

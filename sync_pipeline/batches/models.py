@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Sequence,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -67,6 +68,34 @@ class Store(Base):
     token: Mapped[str]
     webhook_secret: Mapped[str | None]
     client_secret: Mapped[str | None]
+    #: Where BigCommerce sends this store's events (the receiver's public address), once hooks were registered.
+    webhook_url: Mapped[str | None]
+    #: When the store told that it uninstalled the app: from then on nothing is asked of it.
+    uninstalled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class SyncSchedule(Base):
+    """A recurring batch of a scope: when (``cron`` in ``timezone``), and what."""
+
+    __tablename__ = "sync_schedules"
+    __table_args__ = (
+        CheckConstraint("mode IN ('full', 'incremental')", name="mode"),
+        UniqueConstraint("pipeline", "scope", "type", "mode", "cron", "timezone", name="uq_sync_schedules_alike"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    pipeline: Mapped[str]
+    scope: Mapped[str]
+    store_hash: Mapped[str | None] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"))
+    type: Mapped[str]
+    mode: Mapped[str] = mapped_column(server_default="full")
+    cron: Mapped[str]
+    timezone: Mapped[str] = mapped_column(server_default="UTC")
+    active: Mapped[bool] = mapped_column(server_default=text("true"))
+    #: When its next batch is due; moved when its batch ends, however it ends.
+    next_run_at: Mapped[datetime]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -79,6 +108,7 @@ class SyncBatch(Base):
         CheckConstraint("status IN ('pending', 'processing', 'completed', 'failed')", name="status"),
         CheckConstraint("trigger IN ('manual', 'api', 'schedule', 'webhook')", name="trigger"),
         CheckConstraint("mode IN ('full', 'incremental', 'selective')", name="mode"),
+        CheckConstraint("lane IN ('bulk', 'events')", name="lane"),
         Index(None, "status", "requested_at"),
         Index(None, "store_hash", "requested_at"),
         Index("uq_sync_batches_dagster_run_id", "dagster_run_id", unique=True),
@@ -88,15 +118,21 @@ class SyncBatch(Base):
     pipeline: Mapped[str]
     scope: Mapped[str]
     store_hash: Mapped[str | None]
+    #: The lane of the scope that its run holds.
+    lane: Mapped[str] = mapped_column(server_default="bulk")
     type: Mapped[str]
     mode: Mapped[str] = mapped_column(server_default="full")
     ids: Mapped[list[str] | None]
     trigger: Mapped[str]
     status: Mapped[str] = mapped_column(server_default=Status.PENDING.value)
     is_scheduled: Mapped[bool] = mapped_column(server_default=text("false"))
+    schedule_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("sync_schedules.id", ondelete="SET NULL"))
+    #: When its schedule runs next, as its end set it.
     next_run_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     attempt: Mapped[int] = mapped_column(server_default="1")
+    #: Up to which attempt the ledger itself makes it pending again when it failed for a reason that may pass.
+    max_attempts: Mapped[int] = mapped_column(server_default="1")
     dagster_run_id: Mapped[str | None]
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -211,6 +247,44 @@ class Tombstone(Base):
     version: Mapped[int] = mapped_column(BigInteger)
     batch_id: Mapped[int] = mapped_column(BigInteger)
     deleted_at: Mapped[datetime]
+
+
+class WebhookEvent(Base):
+    """An event that BigCommerce told of: a hint that something changed, never the state itself.
+
+    ``state``: `waiting` → `claimed` by a batch → `done`, `coalesced` (another event of the same key did the work) or
+    `dead`. ``received`` counts deliveries of the same event while it waited.
+    """
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'claimed', 'done', 'coalesced', 'dead')", name="state"),
+        Index(
+            "uq_webhook_events_waiting", "store_hash", "hash", unique=True, postgresql_where=text("state = 'waiting'")
+        ),
+        Index("ix_webhook_events_open", "store_hash", "id", postgresql_where=text("state IN ('waiting', 'claimed')")),
+        Index(None, "store_hash", "key"),
+        Index(None, "done_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"))
+    scope: Mapped[str]
+    #: What it is about: a document id such as `product-12`, or `categories`, `store`, `app`.
+    key: Mapped[str]
+    #: BigCommerce's own: the same for two deliveries of one event.
+    hash: Mapped[str]
+    #: The body as it came.
+    payload: Mapped[str]
+    received: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    #: The attempt of a batch that works on it (`batch:12:1`).
+    claimed_by: Mapped[str | None]
+    batch_id: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[str | None]
+    received_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
 
 
 class SyncedKey(Base):

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, LaneName, acquire
+from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import SyncPipelineError, one_line
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
 
-from sync_pipeline.batches.lanes import LaneName
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 
 if TYPE_CHECKING:

@@ -20,6 +20,13 @@ class Trigger(StrEnum):
     WEBHOOK = "webhook"
 
 
+class LaneName(StrEnum):
+    """`bulk`: full, incremental, reindex, repair. `events`: the drain."""
+
+    BULK = "bulk"
+    EVENTS = "events"
+
+
 class Mode(StrEnum):
     """How much of the scope a batch covers."""
 
@@ -43,3 +50,8 @@ class BatchRequest:
     confirm_deletes: bool = False
     #: The run that will claim it; the queue leaves a reserved batch alone.
     reserved_for: str | None = None
+    lane: LaneName = LaneName.BULK
+    #: The schedule that it is for: its end moves that schedule's next run.
+    schedule_id: int | None = None
+    #: Up to which attempt the ledger makes it pending again by itself.
+    max_attempts: int = 1

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
-from sync_pipeline.batches.lanes import FencedError, LaneBusyError, LaneName, acquire, refusals
+from sync_pipeline.batches.lanes import FencedError, LaneBusyError, acquire, refusals
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline_tests.clocks import ManualClock
 
 SCOPE = "store:abc"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
-from sync_pipeline.batches.lanes import LaneName, acquire
+from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger, lane_holder
 from sync_pipeline.batches.queue import due, reap
-from sync_pipeline.batches.requests import BatchRequest
+from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline_tests.clocks import ManualClock
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from sync_pipeline.batches.lanes import FencedError, LaneBusyError, LaneName, acquire
+from sync_pipeline.batches.lanes import FencedError, LaneBusyError, acquire
 from sync_pipeline.batches.ledger import BatchNotFoundError, BatchNotPendingError, Ledger
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
-from sync_pipeline.batches.requests import BatchRequest
+from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.clocks import ManualClock
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from sync_pipeline.batches.lanes import LaneName
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.delivery.books import balances
 from sync_pipeline.pipelines.store_search.types import IMPORTS

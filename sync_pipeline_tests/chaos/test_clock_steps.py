@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_pipeline.batches import parts
-from sync_pipeline.batches.lanes import LEASE, Lane, LaneBusyError, LaneName, acquire, refusals
+from sync_pipeline.batches.lanes import LEASE, Lane, LaneBusyError, acquire, refusals
 from sync_pipeline.batches.ledger import Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
-from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.requests import LaneName, Mode
 from sync_pipeline.batches.stores import Stores
 from sync_pipeline.clock import SystemClock
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex

@@ -15,11 +15,12 @@ from threading import Lock, Thread
 from typing import Any
 
 from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.lanes import Lane, LaneName
+from sync_pipeline.batches.lanes import Lane
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.batches.queue import reap
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.dead_letters import DeadLetters

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from sync_pipeline.batches.lanes import LaneName
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part

@@ -8,9 +8,10 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from sync_pipeline.batches.lanes import LaneName, acquire
+from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.dagster_runs import BATCH_TAG, close_batch, run_tags
 from sync_pipeline.definitions import build_defs
 from sync_pipeline.pipelines.store_search.automation import pending_batches

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sync_pipeline.batches.lanes import LaneName
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.properties.conftest import new_small_shop
