@@ -1,7 +1,7 @@
-"""What a webhook event of BigCommerce is about: its scope and data in, the key of what must be looked at again out. Pure.
+"""What a webhook event of BigCommerce is about: scope and data in, the key of what must be looked at again out. Pure.
 
-Events carry no state: the key says only what to fetch. What belongs here: scopes and the shapes of their data. What does
-not: HTTP and storing (api/), fetching and writing (drain.py).
+Events carry no state: the key says only what to fetch. What belongs here: scopes and the shapes of their data. What
+does not: HTTP and storing (api/), fetching and writing (drain.py).
 
 Source: bigcommerce/docs, ``docs/integrations/webhooks/events`` and ``reference/webhooks.v3.yml``: channel-scoped data
 has no ``id`` but ``product_id``, ``category_id`` or ``page_id``; a SKU's product is in ``sku`` or ``inventory``.
@@ -84,14 +84,14 @@ def event_key(scope: str, data: Any) -> str | None:
         return None
     match parts:
         case ["product", *_] | ["category", "product", *_]:
-            return f"product-{_id(scope, data, 'product_id', 'id')}"
+            word, number = "product", _id(scope, data, "product_id", "id")
         case ["sku", *_]:
-            return f"product-{_id(scope, _inside(data, 'sku', 'inventory'), 'product_id')}"
-        case ["category", *_]:
-            return f"category-{_id(scope, data, 'category_id', 'id')}"
-        case ["page", *_]:
-            return f"page-{_id(scope, data, 'page_id', 'id')}"
-    return None
+            word, number = "product", _id(scope, _inside(data, "sku", "inventory"), "product_id")
+        case ["category" | "page" as word, *_]:
+            number = _id(scope, data, f"{word}_id", "id")
+        case _:
+            return None
+    return f"{word}-{number}"
 
 
 def _inside(data: Any, *names: str) -> Any:
