@@ -63,7 +63,7 @@ def tagged_batch(tags: Mapping[str, str]) -> int | None:
     return int(value)
 
 
-def planned_parts(context: dg.AssetExecutionContext) -> tuple[str, ...]:
+def planned_parts(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tuple[str, ...]:
     """The assets that this run will materialize, by name (a re-execution from a failure plans only what it repeats)."""
     layer = context.job_def.asset_layer
     steps = context.run.step_keys_to_execute
@@ -76,11 +76,18 @@ def planned_parts(context: dg.AssetExecutionContext) -> tuple[str, ...]:
 
 @contextmanager
 def run_batch_part(
-    context: dg.AssetExecutionContext, ledger: Ledger, by_hand: Callable[[tuple[str, ...]], BatchRequest]
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    ledger: Ledger,
+    by_hand: Callable[[tuple[str, ...]], BatchRequest],
+    *,
+    planned: tuple[str, ...] | None = None,
 ) -> Iterator[BatchPart]:
-    """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch."""
+    """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
+
+    ``planned`` are the run's parts, by default the assets that it materializes.
+    """
     tags = context.run.tags
-    planned = planned_parts(context)
+    planned = planned_parts(context) if planned is None else planned
     run = Run(
         run_id=context.run.run_id,
         planned=planned,

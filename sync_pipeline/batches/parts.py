@@ -73,17 +73,18 @@ def batch_part(
     ledger: Ledger,
     run: Run,
     *,
-    lane: LaneName = LaneName.BULK,
+    lane: LaneName | None = None,
     lane_wait: timedelta = LANE_WAIT,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[BatchPart]:
     """Claims or continues the run's batch, holds its lane while the block works, and closes the batch when due.
 
+    ``lane`` is the batch's own unless another is given.
     Raises BatchNotFoundError, BatchNotPendingError, LaneBusyError; re-raises what the block raises, after closing.
     """
     batch = _claim(ledger, run)
     try:
-        held = _wait_for_lane(ledger, batch, lane, lane_wait, pause)
+        held = _wait_for_lane(ledger, batch, lane or LaneName(batch.lane), lane_wait, pause)
         part = BatchPart(ledger, batch, held)
         with _beating(part):
             yield part

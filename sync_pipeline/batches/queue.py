@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.requests import BatchRequest
 
 #: A processing batch that was silent for so long is held for dead. Its heartbeat is every 2 s.
 STALE_AFTER = timedelta(seconds=30)
@@ -26,16 +27,17 @@ STALE_AFTER = timedelta(seconds=30)
 RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
 
 
-def due(ledger: Ledger, pipeline: str, *, limit: int = 20) -> Sequence[SyncBatch]:
-    """A pipeline's pending batches that may start now: the oldest of each scope whose bulk lane is free."""
+def due(ledger: Ledger, pipeline: str, *, lane: LaneName = LaneName.BULK, limit: int = 20) -> Sequence[SyncBatch]:
+    """A pipeline's pending batches of a lane that may start now: the oldest of each scope whose lane is free."""
     now = ledger.clock.now()
     busy = select(ScopeLock.scope).where(
-        ScopeLock.lane == LaneName.BULK.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > now
+        ScopeLock.lane == lane.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > now
     )
     oldest = (
         select(func.min(SyncBatch.id))
         .where(
             SyncBatch.pipeline == pipeline,
+            SyncBatch.lane == lane.value,
             SyncBatch.status == Status.PENDING.value,
             SyncBatch.dagster_run_id.is_(None),
             or_(SyncBatch.not_before.is_(None), SyncBatch.not_before <= now),
@@ -47,6 +49,29 @@ def due(ledger: Ledger, pipeline: str, *, limit: int = 20) -> Sequence[SyncBatch
         return session.scalars(
             select(SyncBatch).where(SyncBatch.id.in_(oldest)).order_by(SyncBatch.id).limit(limit)
         ).all()
+
+
+def request_unless_pending(ledger: Ledger, request: BatchRequest) -> SyncBatch | None:
+    """Stores a pending batch, unless one of the same scope, type and mode waits already: then None."""
+    alike = select(SyncBatch.id).where(
+        SyncBatch.scope == request.scope,
+        SyncBatch.type == request.type,
+        SyncBatch.mode == request.mode.value,
+        SyncBatch.status == Status.PENDING.value,
+    )
+    with ledger.session() as session:
+        if session.scalar(alike.limit(1)) is not None:
+            return None
+    return ledger.request(request)
+
+
+def at_work(ledger: Ledger, scope: str, lane: LaneName) -> set[tuple[int, int]]:
+    """The batches of a scope's lane that are processing, as id and attempt."""
+    query = select(SyncBatch.id, SyncBatch.attempt).where(
+        SyncBatch.scope == scope, SyncBatch.lane == lane.value, SyncBatch.status == Status.PROCESSING.value
+    )
+    with ledger.session() as session:
+        return {(number, attempt) for number, attempt in session.execute(query)}
 
 
 def reap(ledger: Ledger) -> Sequence[SyncBatch]:

@@ -107,7 +107,13 @@ class Stores:
         with self.ledger.session() as session:
             row = _existing(session, store_hash)
             row.token = self._seal(store_hash, "token", token)
+            row.uninstalled_at = None
             row.updated_at = self.ledger.clock.now()
+
+    def mark_uninstalled(self, store_hash: str) -> None:
+        """Notes that the store uninstalled the app: nothing is asked of it any more, until a new token comes."""
+        with self.ledger.session() as session:
+            _existing(session, store_hash).uninstalled_at = self.ledger.clock.now()
 
     def rotate_keys(self) -> int:
         """Seals again, with the current key, every secret sealed with an older one; returns how many."""

@@ -43,8 +43,9 @@ class Delivery:
     ``fence`` raises when this run may write no more (it is called before every write and before every
     acknowledgement is counted); ``bury`` is told what is gone before it is deleted, and tells the upserts that are
     older than a delete (``Tombstones.bury``); ``keep`` stores dead letters; ``supersede`` is told the keys that got any
-    other outcome; ``books`` is live, for progress. ``floor`` is the version after which everything in the destination
-    was read: an upsert that is older has a newer one there, or its record was gone by then, so it is stale.
+    other outcome, ``wrote`` those that were written; ``books`` is live, for progress. ``floor`` is the version after
+    which everything in the destination was read: an upsert that is older has a newer one there, or its record was gone
+    by then, so it is stale.
     """
 
     destination: Destination
@@ -52,6 +53,7 @@ class Delivery:
     bury: Callable[[Sequence[Operation | Filtered]], Mapping[str, int]]
     keep: Callable[[Sequence[Rejected]], None]
     supersede: Callable[[Sequence[str]], None] = lambda keys: None
+    wrote: Callable[[Sequence[str]], None] = lambda keys: None
     books: Books = field(default_factory=Books)
     floor: int = 0
     writers: int = 4
@@ -195,6 +197,7 @@ class Delivery:
                 busy = result.message
             else:
                 rejected.append(_rejected(operation, result.reason, result.message))
+        self.wrote([op.key for op, result in zip(chunk, results, strict=True) if result is Outcome.WRITTEN])
         await self._supersede(settled)
         await self._give_up(rejected)
         return again, RetryableDestinationError(busy)

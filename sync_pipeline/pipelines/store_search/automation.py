@@ -1,12 +1,18 @@
 """Jobs and sensors of `store_search`: one job for each batch type, and the sensor that starts pending batches."""
 
+import asyncio
+
 import dagster as dg
 
+from sync_pipeline.batches.event_claims import stores_with_events
 from sync_pipeline.batches.queue import due, reap
-from sync_pipeline.dagster_runs import close_batch, run_tags
+from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.dagster_runs import close_batch, run_batch_part, run_tags
+from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.pipelines.store_search.partitions import stores
+from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
-from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
+from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType
 
 DESCRIPTIONS = {
     BatchType.ALL: "Stop words, synonyms, a new index, and all three imports side by side.",
@@ -17,7 +23,7 @@ DESCRIPTIONS = {
     BatchType.SYNONYMS: "Synonyms, live.",
 }
 
-jobs = [
+batch_jobs = [
     dg.define_asset_job(
         batch_type.job,
         selection=dg.AssetSelection.assets(*(part.value for part in batch_type.parts)),
@@ -29,7 +35,7 @@ jobs = [
 
 
 @dg.sensor(
-    jobs=jobs,
+    jobs=batch_jobs,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -63,6 +69,52 @@ def pending_batches(
     )
 
 
+@dg.op(description="Applies waiting webhook events to the live indices until none came for a minute.")
+def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
+    """The drain. What it did stands in the ledger, in its output's metadata, and with the assets that it changed."""
+    try:
+        with run_batch_part(
+            context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
+        ) as part:
+            figures = asyncio.run(store_search.drain(part))
+    except SyncPipelineError as error:
+        raise dg.Failure(one_line(error), allow_retries=False) from error
+    context.add_output_metadata({name: figures[name] for name in figures if isinstance(figures[name], int)})
+
+
+@dg.job(
+    partitions_def=stores,
+    executor_def=dg.in_process_executor,
+    description="Applies a store's webhook events: one run for all that come within ten minutes.",
+    tags={"sync_pipeline/type": EVENTS},
+)
+def drain_events() -> None:
+    """One drain of one store."""
+    events()
+
+
+@dg.sensor(job=drain_events, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+def waiting_events(
+    context: dg.SensorEvaluationContext, store_search: dg.ResourceParam[StoreSearch]
+) -> dg.SensorResult | dg.SkipReason:
+    """Starts one drain for each store that has webhook events and none under way. Only asks the ledger."""
+    ledger = store_search.ledger
+    for store_hash in stores_with_events(ledger):
+        ledger.request(events_request(store_hash))
+    startable = due(ledger, PIPELINE, lane=LaneName.EVENTS)
+    if not startable:
+        return dg.SkipReason("no event waits")
+    known = set(context.instance.get_dynamic_partitions(stores.name or ""))
+    missing = sorted({batch.store_hash or "" for batch in startable} - known)
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(run_key=f"{batch.id}:{batch.attempt}", partition_key=batch.store_hash, tags=run_tags(batch))
+            for batch in startable
+        ],
+        dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
+    )
+
+
 def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=run_status,
@@ -79,8 +131,11 @@ def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.Sensor
     return sensor
 
 
+jobs = [*batch_jobs, drain_events]
+
 sensors = [
     pending_batches,
+    waiting_events,
     _closing(dg.DagsterRunStatus.FAILURE, "failed_runs", "failed"),
     _closing(dg.DagsterRunStatus.CANCELED, "cancelled_runs", "was cancelled"),
 ]

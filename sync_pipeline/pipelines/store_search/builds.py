@@ -19,12 +19,13 @@ from sync_pipeline.delivery.guard import check_deletes
 from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.operations import Outcome
+from sync_pipeline.pipelines.store_search.catching_up import CatchingUp
 from sync_pipeline.pipelines.store_search.index_definition import index_body
 from sync_pipeline.pipelines.store_search.types import Kind, part_of_key, store_alias
 from sync_pipeline.pipelines.store_search.words import all_stop_words
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Sequence
     from pathlib import Path
 
     from sync_pipeline.batches.models import Store
@@ -99,8 +100,7 @@ class StoreBuild:
         synonyms set gets it first.
         """
         await self.remove_ownerless(kind)
-        if first_version is None:
-            first_version = await asyncio.to_thread(self.part.ledger.next_version)
+        made_version = await asyncio.to_thread(self.part.ledger.next_version)
         if not await self.synonyms_set.exists():
             await self.put_synonyms()
         name = self.indices.new_name(kind.word, await self._moment(kind))
@@ -114,7 +114,8 @@ class StoreBuild:
                 meta={
                     "batch_id": self.part.batch.id,
                     "attempt": self.part.batch.attempt,
-                    "first_version": first_version,
+                    "first_version": made_version if first_version is None else first_version,
+                    "made_version": made_version,
                 },
             ),
         )
@@ -125,21 +126,32 @@ class StoreBuild:
         made = [index.created for index in await self.indices.list() if index.kind == kind.word]
         return max([self.clock.now(), *(created + timedelta(milliseconds=1) for created in made)])
 
-    async def publish(self, kind: Kind, name: str, *, documents: int) -> dict[str, Any]:
+    async def publish(
+        self, kind: Kind, name: str, *, documents: int, written: Collection[int] | None = None
+    ) -> dict[str, Any]:
         """Puts a filled index behind the kind's aliases.
 
-        What others found gone since it was made is deleted from it first. What it replaces stays until the kind's next
-        build: searches that are under way on it end in peace. Raises IndexCheckError when it does not hold
-        ``documents`` documents, DeleteGuardError when it holds far fewer than the index that it would replace.
+        What others found gone since it was made is deleted from it first, and what they wrote is taken over. What it
+        replaces stays until the kind's next build: searches that are under way on it end in peace. ``written`` are the
+        keys that were written into it, as ``key_hash``; None for a copy, which must have what its original has. Raises
+        IndexCheckError when it does not hold them, ``documents`` in number unless others wrote too, DeleteGuardError
+        when it holds far fewer than the index that it would replace.
         """
+        live = await self.indices.current(kind.word)
+        meanwhile = await self._catching_up(name)
         buried = await self._bury_again(kind, name)
+        await meanwhile.carry_over(live)
         await self.indices.finish_build(name)
         found = await self.indices.count(name)
-        if found + buried != documents:
-            raise IndexCheckError(
-                f"index {name} holds {found} documents, {documents} were written and {buried} of them deleted again: "
-                "it is not used"
-            )
+        others = await meanwhile.others_wrote()
+        if found + buried != documents or others:
+            if written is None:
+                written = set().union(*[await meanwhile.keys_before(source) for source in live])
+            if await meanwhile.missing(written) or (found + buried > documents and not others):
+                raise IndexCheckError(
+                    f"index {name} holds {found} documents, {documents} were written and {buried} of them deleted "
+                    "again: it is not used"
+                )
         before = await self.indices.count(kind.alias(self.store.hash))
         check_deletes(
             what=f"{kind.word} of store {self.store.hash}",
@@ -149,11 +161,12 @@ class StoreBuild:
         )
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
-        # Whoever found something gone between the checks and the swap deleted it from the index that was live then.
+        # Whoever came between the checks and the swap may have reached only the index that was live then.
         late = await self._bury_again(kind, name)
-        if late:
+        if await meanwhile.carry_over(replaced) or late:
             await self.indices.refresh(name)
-        return {"index": name, "documents": found - late, "replaced": replaced}
+            found = await self.indices.count(name)
+        return {"index": name, "documents": found, "replaced": replaced}
 
     async def show(self, kind: Kind, name: str) -> dict[str, Any]:
         """Makes what was written into a live index visible; its figures, as ``publish`` gives them.
@@ -182,10 +195,7 @@ class StoreBuild:
 
     async def _bury_again(self, kind: Kind, name: str) -> int:
         """Deletes from an index what other batches found gone since it was made; how many documents those were."""
-        made = next((index for index in await self.indices.list() if index.name == name), None)
-        since = made.meta.get("first_version") if made is not None else None
-        if since is None:
-            raise IndexCheckError(f"index {name} is gone, or was not made by this project: it is not used")
+        since = (await self._meta(name))["first_version"]
         everything = await asyncio.to_thread(self.tombstones.laid_by_others, since=since)
         laid = [delete for delete in everything if part_of_key(delete.key) is kind.part]
         index = BulkIndex(self.cluster, name)
@@ -199,6 +209,18 @@ class StoreBuild:
 
         delivery = Delivery(index, fence=self.part.lane.check, bury=lambda _: {}, keep=_refuse, clock=self.clock)
         return (await delivery.run(pages())).outcomes[Outcome.DELETED]
+
+    async def _catching_up(self, name: str) -> CatchingUp:
+        made_version = (await self._meta(name))["made_version"]
+        batch = self.part.batch
+        fence = self.part.lane.check
+        return CatchingUp(self.cluster, name, batch.id, made_version, self.tombstones, fence, self.clock)
+
+    async def _meta(self, name: str) -> dict[str, Any]:
+        made = next((index for index in await self.indices.list() if index.name == name), None)
+        if made is None or "made_version" not in made.meta:
+            raise IndexCheckError(f"index {name} is gone, or was not made by this project: it is not used")
+        return made.meta
 
     def _is_mine(self, index: PhysicalIndex) -> bool:
         batch = self.part.batch

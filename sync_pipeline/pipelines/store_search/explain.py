@@ -21,7 +21,7 @@ from sync_pipeline.operations import Action, Filtered, Operation, Rejected
 from sync_pipeline.pipelines.store_search.conclusions import Conclusion, conclude
 from sync_pipeline.pipelines.store_search.requests import document_keys
 from sync_pipeline.pipelines.store_search.source import StoreSource
-from sync_pipeline.pipelines.store_search.types import KEY_PARTS, PIPELINE, BatchType, Part, kind_of
+from sync_pipeline.pipelines.store_search.types import KEY_PARTS, PARTS, PIPELINE, BatchType, Part, kind_of
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import Store, SyncBatch
@@ -135,4 +135,4 @@ def _dead_letter(pipeline: StoreSearch, store: Store, key: str) -> DeadLetter | 
 
 def _newest_batch(pipeline: StoreSearch, store: Store, part: Part) -> SyncBatch | None:
     batches = pipeline.ledger.list(store_hash=store.hash, limit=_BATCHES)
-    return next((batch for batch in batches if part in (batch.planned or BatchType(batch.type).parts)), None)
+    return next((batch for batch in batches if part in (batch.planned or PARTS.get(batch.type, ()))), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
+from sync_pipeline.pipelines.store_search.catching_up import key_hash
 from sync_pipeline.pipelines.store_search.live import LiveIndex
 from sync_pipeline.pipelines.store_search.modes import live_changes
 from sync_pipeline.pipelines.store_search.serving import NotIndexedError
@@ -81,12 +83,14 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     plan = await plan_import(build, source, kind)
     batch = build.part.batch
     letters = DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id)
+    written = array("Q")
     delivery = Delivery(
         BulkIndex(build.cluster, plan.index),
         fence=build.part.lane.check,
         bury=build.tombstones.bury,
         keep=letters.keep,
         supersede=letters.supersede,
+        wrote=lambda keys: written.extend(map(key_hash, keys)),
         floor=plan.floor,
         clock=build.clock,
     )
@@ -97,7 +101,7 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     sampled = _Sampled()
     books = await delivery.run(sampled.through(plan.pages))
     if plan.mode is Mode.FULL:
-        published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN])
+        published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN], written=written)
         await asyncio.to_thread(build.tombstones.forget)
         # Everything was read, so an older dead letter is of a record that the store no longer has.
         await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part)

@@ -14,7 +14,7 @@ from sync_pipeline.pipelines.store_search.index_definition import MAPPING_VERSIO
 from sync_pipeline.pipelines.store_search.languages import language
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from sync_pipeline.batches.models import Store
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
@@ -44,15 +44,32 @@ class LiveIndex:
         cls, cluster: SearchCluster, store: Store, kind: Kind, *, confirmed: bool, draw: Callable[[], Awaitable[int]]
     ) -> LiveIndex | None:
         """The index that searches of the kind see, if documents of this version of the project fit into it."""
+        found = await cls.targets(cluster, store, kind, building=(), confirmed=confirmed, draw=draw)
+        return found[0] if found else None
+
+    @classmethod
+    async def targets(
+        cls,
+        cluster: SearchCluster,
+        store: Store,
+        kind: Kind,
+        *,
+        building: Collection[tuple[int, int]],
+        confirmed: bool,
+        draw: Callable[[], Awaitable[int]],
+    ) -> Sequence[LiveIndex]:
+        """That index, if any, and then those that the attempts ``building`` (batch and attempt) make and fill."""
+        live, made = [], []
+        wanted = (MAPPING_VERSION, language(store.language).code)
         for index in await StoreIndices(cluster, store.hash).list():
-            fits = (index.meta.get("mapping_version"), index.meta.get("language")) == (
-                MAPPING_VERSION,
-                language(store.language).code,
-            )
-            if kind.alias(store.hash) in index.aliases and fits:
-                first = index.meta.get("first_version", 0)
-                return cls(cluster, store.hash, kind, index.name, first, confirmed, draw)
-        return None
+            if index.kind != kind.word or (index.meta.get("mapping_version"), index.meta.get("language")) != wanted:
+                continue
+            one = cls(cluster, store.hash, kind, index.name, index.meta.get("first_version", 0), confirmed, draw)
+            if kind.alias(store.hash) in index.aliases:
+                live.append(one)
+            elif not index.aliases and (index.meta.get("batch_id"), index.meta.get("attempt")) in building:
+                made.append(one)
+        return [*live, *made]
 
     async def settle(self, items: Iterable[Item]) -> list[Item]:
         """The items as what they mean for this index.

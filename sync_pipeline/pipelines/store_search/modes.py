@@ -70,7 +70,7 @@ async def changed_products(
     async with aclosing(source.modified_products(last_read - OVERLAP)) as pages:
         async for items in pages:
             yield look(await live.settle(items))
-    async for items in _named(source, live, await _touched(source, live, known) - done):
+    async for items in _named(source, live, await touched(source, live, known) - done):
         absent, given = _parted(items)
         not_given.update(delete.key for delete in absent)
         yield look(given)
@@ -130,7 +130,7 @@ async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) ->
             yield await live.settle(items)
 
 
-async def _touched(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:
+async def touched(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:
     """The indexed products that show a brand or category which is not what it was."""
     now = await source.seen()
     changed = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
+from sync_pipeline.batches.requests import BatchRequest, LaneName, Mode, Trigger
 from sync_pipeline.batches.stores import check_hash, store_scope
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.types import KEY_PARTS, PIPELINE, BatchType, Part
+from sync_pipeline.pipelines.store_search.types import EVENTS, KEY_PARTS, PIPELINE, BatchType, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ def store_request(
     delay: timedelta = timedelta(),
     confirm_deletes: bool = False,
     reserved_for: str | None = None,
+    max_attempts: int = 1,
 ) -> BatchRequest:
     """A request for a batch of the store.
 
@@ -52,6 +53,20 @@ def store_request(
         delay=delay,
         confirm_deletes=confirm_deletes,
         reserved_for=reserved_for,
+        max_attempts=max_attempts,
+    )
+
+
+def events_request(store_hash: str) -> BatchRequest:
+    """The request for a drain: a batch that applies the store's webhook events."""
+    return BatchRequest(
+        pipeline=PIPELINE,
+        scope=store_scope(check_hash(store_hash)),
+        store_hash=store_hash,
+        type=EVENTS,
+        mode=Mode.INCREMENTAL,
+        trigger=Trigger.WEBHOOK,
+        lane=LaneName.EVENTS,
     )
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sync_pipeline.clock import Clock
     from sync_pipeline.connectors.bigcommerce.catalog import Catalog
     from sync_pipeline.connectors.bigcommerce.listing import RecordPage
-    from sync_pipeline.connectors.bigcommerce.records import Category
+    from sync_pipeline.connectors.bigcommerce.records import Category, Product
     from sync_pipeline.operations import Item
 
 T = TypeVar("T")
@@ -59,6 +59,8 @@ class StoreSource:
         self._facts = _Once(self._read_facts)
         self._time = _Once(catalog.store_time)
         self.announced: dict[Part, int] = {}
+        #: Brands and categories that products asked for by id name, and the facts do not know, as kind and number.
+        self.unknown: set[tuple[str, int]] = set()
 
     async def __aenter__(self) -> Self:
         _leave_the_heap_alone()
@@ -101,10 +103,20 @@ class StoreSource:
         numbers = [int(key.partition("-")[2]) for key in keys]
         async with aclosing(self._catalog.products_by_id(numbers)) as pages:
             async for page in pages:
+                self._note_unknown(page, context)
                 gone = [
                     Operation(f"product-{number}", page.version, Action.DELETE, absent=True) for number in page.absent
                 ]
                 yield [*self._rendered(page, "product", product_item, context), *gone]
+
+    def _note_unknown(self, page: RecordPage[Product], context: StoreContext) -> None:
+        for record in page.records:
+            if isinstance(record, MalformedRecord):
+                continue
+            if record.brand_id and record.brand_id not in context.brands:
+                self.unknown.add(("brand", record.brand_id))
+            lacking = (number for number in record.categories or () if number and number not in context.categories)
+            self.unknown.update(("category", number) for number in lacking)
 
     async def visible_product_keys(self) -> set[str]:
         """The document ids of all visible products."""

@@ -24,6 +24,7 @@ from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search import search_words
 from sync_pipeline.pipelines.store_search.builds import StoreBuild
+from sync_pipeline.pipelines.store_search.drain import LINGER, LONGEST, Drain
 from sync_pipeline.pipelines.store_search.imports import ImportResult, run_imports
 from sync_pipeline.pipelines.store_search.source import StoreSource
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part, kind_of
@@ -99,6 +100,10 @@ class StoreSearch:
             async with aclosing(run_imports(build, source, selected)) as outcomes:
                 async for ended in outcomes:
                     yield ended
+
+    async def drain(self, part: BatchPart, *, linger: float = LINGER, longest: float = LONGEST) -> dict[str, Any]:
+        """Applies the store's webhook events until none came for ``linger`` seconds, ``longest`` at most; figures."""
+        return await Drain(self, part, self.stores.get(_hash(part)), linger=linger, longest=longest).run()
 
     def newest_figures(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
         """The figures of an import: this run's, or those of the store's newest batch that finished it."""

@@ -68,7 +68,7 @@ KEY_PARTS = {
     "post": Part.BLOG_POSTS,
 }
 
-PARTS: dict[BatchType, tuple[Part, ...]] = {
+PARTS: dict[str, tuple[Part, ...]] = {
     BatchType.ALL: tuple(Part),
     BatchType.PRODUCT: (Part.SEARCH_INDEX, Part.PRODUCTS),
     BatchType.CATEGORY: (Part.SEARCH_INDEX, Part.CATEGORIES),
@@ -76,6 +76,10 @@ PARTS: dict[BatchType, tuple[Part, ...]] = {
     BatchType.STOP_WORDS: (Part.STOP_WORDS,),
     BatchType.SYNONYMS: (Part.SYNONYMS,),
 }
+
+
+#: The type of the batches that apply webhook events, and their only part. Nobody asks for one by hand.
+EVENTS = "events"
 
 
 def kind_of(part: Part) -> Kind:

@@ -202,7 +202,7 @@ MUTATIONS = (
         "reading again what shows a brand or category that changed",
         ("2.9",),
         MODES,
-        {"_named(source, live, await _touched(source, live, known) - done)": "_named(source, live, ())"},
+        {"_named(source, live, await touched(source, live, known) - done)": "_named(source, live, ())"},
         (f"{MODE_TESTS}::test_products_follow_their_brand_and_their_category_although_nobody_dated_them",),
     ),
     Mutation(
@@ -225,5 +225,19 @@ MUTATIONS = (
         LIVE,
         {"elif isinstance(item, Filtered) and item.key in stored:": "elif False:"},
         (f"{MODE_TESTS}::test_only_what_changed_is_written",),
+    ),
+    Mutation(
+        "fetching the current record of an event (of another instead)",
+        ("2.5",),
+        "sync_pipeline/pipelines/store_search/drain.py",
+        {"tools.facts.source.named_products(sorted(keys))": "tools.facts.source.named_products(())"},
+        ("pipelines/store_search/test_drain.py::test_what_an_event_tells_of_is_fetched_as_it_is_now",),
+    ),
+    Mutation(
+        "taking over what others wrote into the old index during a build",
+        ("2.8",),
+        "sync_pipeline/pipelines/store_search/catching_up.py",
+        {"return (await delivery.run(pages())).outcomes[Outcome.WRITTEN]": "return 0"},
+        ("pipelines/store_search/test_drain.py::test_what_a_drain_wrote_only_into_the_old_index_is_taken_over",),
     ),
 )

@@ -115,6 +115,19 @@ class Shop:
         field = "category_id" if kind == "categories" else "id"
         return sorted(record[field] for record in getattr(catalog, kind).all())
 
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """The shop's records of a small collection."""
+        return getattr(self.sandbox.sandbox.stores[self.hash].catalog, kind).all()
+
+    def refresh(self) -> None:
+        """Makes what was written visible, as the cluster does every second."""
+
+        async def refresh() -> None:
+            async with self.pipeline.cluster() as cluster:
+                await cluster.client.indices.refresh(index=f"store-{self.hash}")
+
+        asyncio.run(refresh())
+
     def keys(self) -> set[str]:
         """The ids of the documents that the shop's records would have, shown or not."""
         words = {"products": "product", "categories": "category", "pages": "page", "posts": "post"}

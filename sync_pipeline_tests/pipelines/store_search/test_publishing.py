@@ -93,11 +93,11 @@ def test_what_is_found_gone_during_a_build_is_not_in_the_index_when_it_is_swappe
     publish, swap = StoreBuild.publish, StoreIndices.swap
     seen: set[str] = set()
 
-    async def find_it_gone_and_publish(build: StoreBuild, kind: Kind, name: str, *, documents: int) -> dict[str, Any]:
+    async def find_it_gone_and_publish(build: StoreBuild, kind: Kind, name: str, **written: Any) -> dict[str, Any]:
         if kind is PRODUCTS:
             gone = Operation("product-110", ledger.next_version(), Action.DELETE, absent=True)
             Tombstones(ledger, build.part.batch.scope, batch_id=4711).bury([gone])
-        return await publish(build, kind, name, documents=documents)
+        return await publish(build, kind, name, **written)
 
     async def look_and_swap(indices: StoreIndices, new: Mapping[str, str]) -> Any:
         for name in new.values():
