@@ -20,7 +20,8 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
 from sync_pipeline.batches.stores import Stores
 from sync_pipeline_tests.api.conftest import STORE, rows, serving
-from sync_pipeline_tests.api.senders import SECRET, Connection as Sender, payload
+from sync_pipeline_tests.api.senders import SECRET, payload
+from sync_pipeline_tests.api.senders import Connection as Sender
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 
@@ -112,7 +113,8 @@ def running(commands: Commands, **more: str) -> Iterator[tuple[subprocess.Popen[
     process = commands.start("api", "--port", "0", **more)
     try:
         said = process.stdout.readline()
-        assert (found := re.fullmatch(r"listening on (http://\S+)\n", said)), said
+        found = re.fullmatch(r"listening on (http://\S+)\n", said)
+        assert found is not None, said
         yield process, found[1]
     finally:
         process.kill()
@@ -150,15 +152,18 @@ async def test_every_event_acknowledged_by_a_receiver_that_is_killed_is_stored(c
 
 def test_the_command_ends_in_order_on_a_signal(commands: Commands, ledger: Ledger):
     Stores(ledger, parse_keys(KEY)).save(STORE, name="Shop", token="t", webhook_secret=SECRET)
-    with ThreadPoolExecutor(1) as senders:
-        with running(commands) as (process, url), httpx.Client(base_url=url, timeout=30) as client:
-            with held_up(ledger) as holder:
-                last = senders.submit(post, client, 1)
-                waiting_backend(holder)
-                process.terminate()
-            assert last.result(30) == 200  # under way when the signal came
-            assert process.wait(30) == 0
-            assert process.stdout.read() == ""
+    with (
+        ThreadPoolExecutor(1) as senders,
+        running(commands) as (process, url),
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
+        with held_up(ledger) as holder:
+            last = senders.submit(post, client, 1)
+            waiting_backend(holder)
+            process.terminate()
+        assert last.result(30) == 200  # under way when the signal came
+        assert process.wait(30) == 0
+        assert process.stdout.read() == ""
     assert len(rows(ledger)) == 1
 
 
