@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,9 +19,11 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
 from sync_pipeline.batches.stores import Stores
 from sync_pipeline_tests.api.senders import SECRET
+from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 
 STORE = "abc123"
+KEY = new_key_entry("k1")
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def serving(stores: Stores) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def stores(ledger: Ledger) -> Stores:
-    return Stores(ledger, parse_keys(new_key_entry("k1")))
+    return Stores(ledger, parse_keys(KEY))
 
 
 @pytest.fixture
@@ -53,6 +58,26 @@ def store(stores: Stores) -> str:
 def receiver(stores: Stores) -> Iterator[httpx.Client]:
     with serving(stores) as client:
         yield client
+
+
+@pytest.fixture
+def commands(ledger: Ledger, tmp_path: Path) -> Commands:
+    url = ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return Commands(tmp_path, {"DATABASE_URL": url, "SYNC_PIPELINE_SECRET_KEYS": KEY})
+
+
+@contextmanager
+def running(commands: Commands, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`sync-pipeline api` as a process of its own, and its address."""
+    process = commands.start("api", "--port", "0", **more)
+    try:
+        said = process.stdout.readline()
+        found = re.fullmatch(r"listening on (http://\S+)\n", said)
+        assert found is not None, said
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def rows(ledger: Ledger) -> list[dict]:

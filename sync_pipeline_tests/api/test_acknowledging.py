@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,16 +14,15 @@ from sqlalchemy import Connection, make_url, text
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.secrets import new_key_entry, parse_keys
+from sync_pipeline.batches.secrets import parse_keys
 from sync_pipeline.batches.stores import Stores
-from sync_pipeline_tests.api.conftest import STORE, rows, serving
+from sync_pipeline_tests.api.conftest import KEY, STORE, rows, running, serving
 from sync_pipeline_tests.api.senders import SECRET, payload
 from sync_pipeline_tests.api.senders import Connection as Sender
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 
 FLOOD = 40
-KEY = new_key_entry("k1")
 
 
 def post(receiver: httpx.Client, number: int) -> int:
@@ -99,26 +95,6 @@ def test_a_ledger_that_is_not_upgraded_is_not_ready(empty_database_url: str):
 
 def test_a_receiver_on_a_good_ledger_is_ready(receiver: httpx.Client):
     assert receiver.get("/health/ready").status_code == 200
-
-
-@pytest.fixture
-def commands(ledger: Ledger, tmp_path: Path) -> Commands:
-    url = ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return Commands(tmp_path, {"DATABASE_URL": url, "SYNC_PIPELINE_SECRET_KEYS": KEY})
-
-
-@contextmanager
-def running(commands: Commands, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`sync-pipeline api` as a process of its own, and its address."""
-    process = commands.start("api", "--port", "0", **more)
-    try:
-        said = process.stdout.readline()
-        found = re.fullmatch(r"listening on (http://\S+)\n", said)
-        assert found is not None, said
-        yield process, found[1]
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.chaos
