@@ -45,9 +45,14 @@ def store_scope(store_hash: str) -> str:
     return f"store:{store_hash}"
 
 
+def is_hash(store_hash: str) -> bool:
+    """Whether a store can have this hash."""
+    return _HASH.fullmatch(store_hash) is not None
+
+
 def check_hash(store_hash: str) -> str:
     """``store_hash`` if it can be one. Raises UsageError otherwise."""
-    if not _HASH.fullmatch(store_hash):
+    if not is_hash(store_hash):
         raise UsageError(f"{store_hash!r} is no store hash: lower-case letters and digits, at most 64")
     return store_hash
 

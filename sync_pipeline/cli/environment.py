@@ -31,6 +31,8 @@ from sync_pipeline.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sync_pipeline.batches.secrets import Keyring
+
 #: Settings that are exported also when nobody set them: by then they have a value.
 ADDRESSES = {"database_url", "dagster_database_url", "elasticsearch_url", "bigcommerce_api_url"}
 
@@ -95,11 +97,15 @@ class Environment:
         return Ledger(engine)
 
     @cached_property
+    def keyring(self) -> Keyring:
+        """The keys to the stores' secrets."""
+        keys = self.given.sync_pipeline_secret_keys
+        return development_keys(self.given.state_dir) if keys is None else parse_keys(keys.get_secret_value())
+
+    @cached_property
     def stores(self) -> Stores:
         """The ledger's stores, with the keys to their secrets."""
-        keys = self.given.sync_pipeline_secret_keys
-        keyring = development_keys(self.given.state_dir) if keys is None else parse_keys(keys.get_secret_value())
-        return Stores(self.ledger, keyring)
+        return Stores(self.ledger, self.keyring)
 
     @cached_property
     def dagster_home(self) -> Path:

@@ -17,6 +17,7 @@ from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, errors, say
 from sync_pipeline.errors import ServiceUnavailableError, one_line
+from sync_pipeline.local.api_service import run_api
 from sync_pipeline.local.dagster_services import run_dagster
 from sync_pipeline.local.down import stop_all
 from sync_pipeline.local.engines import running
@@ -45,12 +46,15 @@ def register(app: typer.Typer) -> None:
 
 
 def dev() -> None:
-    """Runs everything here until Ctrl-C: engines, sandbox store, Dagster's daemon and UI."""
+    """Runs everything here until Ctrl-C: engines, sandbox store, Dagster's daemon and UI, the webhook receiver."""
     with environment("dev", idle=0.0) as here, exclusive(here.given.state_dir, "dev") as right, _stoppable() as stop:
         here.use_sandbox()
         address_of_ui = run_dagster(here.engines, here.exports())
+        asked = here.given.api_port if "api_port" in here.given.model_fields_set else 0
+        address_of_api = run_api(here.engines, here.exports(), port=asked)
         right.announce(address_of_ui)
         say(f"Dagster UI   {address_of_ui}")
+        say(f"Webhooks     {address_of_api}")
         say(f"BigCommerce  {here.settings.bigcommerce_api_url}")
         say('other terminals: eval "$(sync-pipeline env)"; Ctrl-C stops')
         _watch(here, stop)

@@ -7,7 +7,19 @@ from typing import Any
 
 import typer
 
-from sync_pipeline.cli import batches, dead_letters, explain, health, local, saved_queries, search, stores, sync, words
+from sync_pipeline.cli import (
+    api,
+    batches,
+    dead_letters,
+    explain,
+    health,
+    local,
+    saved_queries,
+    search,
+    stores,
+    sync,
+    words,
+)
 from sync_pipeline.cli.output import errors
 from sync_pipeline.errors import SyncPipelineError, one_line
 
@@ -22,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 local.register(app)
+api.register(app)
 health.register(app)
 search.register(app)
 explain.register(app)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sync_pipeline_tests.mutations.mutation import Mutation
 
+API_PROBLEMS = "sync_pipeline/api/problems.py"
+API_SECRETS = "sync_pipeline/api/webhooks.py"
+API_SIGNATURES = "sync_pipeline/api/signatures.py"
 CLIENT = "sync_pipeline/connectors/bigcommerce/client.py"
 CLUSTER = "sync_pipeline/connectors/elasticsearch/cluster.py"
 DATABASE = "sync_pipeline/batches/database.py"
@@ -15,6 +18,7 @@ SETTINGS = "sync_pipeline/settings.py"
 STATE = "sync_pipeline/local/state.py"
 STORES = "sync_pipeline/batches/stores.py"
 
+API_TESTS = "api/test_kept_secrets.py::test_no_answer_and_no_log_line_holds_a_secret"
 FILES = "cli/test_private_files.py"
 CLOSED = f"{FILES}::test_files_and_folders_are_made_closed_and_do_not_wait_for_a_commands_umask"
 SEALING = "batches/test_sealing.py"
@@ -162,6 +166,37 @@ MUTATIONS = (
         SECRETS,
         {"        if not colon:\n": "        if False:\n"},
         (f"{SECRET_TESTS}::test_a_sealed_secret_does_not_open_for_another_row_or_when_changed",),
+    ),
+    Mutation(
+        "leaving the secret that was sent out of a refusal",
+        ("7.8",),
+        API_SECRETS,
+        {'f"{SECRET_HEADER} is missing or wrong"': 'f"{SECRET_HEADER} is missing or wrong: {sent.decode()}"'},
+        (API_TESTS,),
+    ),
+    Mutation(
+        "leaving what was asked for out of the problem of an unknown path",
+        ("7.8",),
+        API_PROBLEMS,
+        {
+            "async def _refused(_: Request, error: Any) -> Response:\n"
+            "    return problem(error.status_code, error.detail, error.headers)": (
+                "async def _refused(_: Request, error: Any) -> Response:\n"
+                "    return problem(error.status_code, str(_.url), error.headers)"
+            )
+        },
+        (API_TESTS,),
+    ),
+    Mutation(
+        "leaving the client secret out of what is logged of a signature",
+        ("7.8",),
+        API_SIGNATURES,
+        {
+            '            self._count(store_hash, "wrong")': (
+                '            log.warning("webhook signature", key=client_secret.decode(), signature="wrong")'
+            )
+        },
+        (API_TESTS,),
     ),
     Mutation(
         "closing a state directory that is there already",

@@ -8,8 +8,52 @@ BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
 LEDGER = "sync_pipeline/batches/ledger.py"
 QUEUE = "sync_pipeline/batches/queue.py"
 RUNS = "sync_pipeline/dagster_runs.py"
+GROUP_COMMIT = "sync_pipeline/api/group_commit.py"
+WEBHOOK_EVENTS = "sync_pipeline/batches/webhook_events.py"
+
+ACKNOWLEDGING = "api/test_acknowledging.py"
 
 MUTATIONS = (
+    Mutation(
+        "waiting for an event's commit before it is acknowledged",
+        ("1.1",),
+        GROUP_COMMIT,
+        {"                return await stored\n": "                return True\n"},
+        (f"{ACKNOWLEDGING}::test_nothing_is_acknowledged_before_its_commit",),
+    ),
+    Mutation(
+        "acknowledging events before the commit of a receiver that is killed",
+        ("1.1",),
+        GROUP_COMMIT,
+        {
+            "        events = [event for event, _ in group]\n": (
+                "        events = [event for event, _ in group]\n"
+                "        for _, stored in group:\n"
+                "            stored.set_result(True)\n"
+            )
+        },
+        (f"{ACKNOWLEDGING}::test_every_event_acknowledged_by_a_receiver_that_is_killed_is_stored",),
+    ),
+    Mutation(
+        "telling the requests of a group that failed",
+        ("1.1",),
+        GROUP_COMMIT,
+        {"stored.set_exception(NotStoredError(reason))": "stored.set_result(True)"},
+        (f"{ACKNOWLEDGING}::test_a_group_that_fails_is_not_acknowledged_and_the_next_is_stored",),
+    ),
+    Mutation(
+        "storing an event whose like was claimed already",
+        ("1.1",),
+        WEBHOOK_EVENTS,
+        {
+            "JOIN sync_pipeline.stores ON stores.hash = event.store_hash\n": (
+                "JOIN sync_pipeline.stores ON stores.hash = event.store_hash\n"
+                "    WHERE NOT EXISTS (SELECT FROM sync_pipeline.webhook_events AS known\n"
+                "        WHERE known.hash = event.hash AND known.state <> 'waiting')\n"
+            ),
+        },
+        ("api/test_webhooks.py::test_a_delivery_after_the_claim_is_an_event_of_its_own",),
+    ),
     Mutation(
         "the conditions on which a batch is claimed",
         ("1.2",),

@@ -1,0 +1,38 @@
+"""`api`: the webhook receiver, on the ledger alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sync_pipeline.api.app import build_app
+from sync_pipeline.api.server import address_of, listen, serve
+from sync_pipeline.batches.database import make_engine
+from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.stores import Stores
+from sync_pipeline.cli.environment import environment
+from sync_pipeline.cli.output import say
+from sync_pipeline.logs import configure_logging
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb to the command line."""
+    app.command()(api)
+
+
+def api(
+    host: Annotated[str | None, typer.Option("--host", help="Default: API_HOST, or 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: API_PORT, or 8000.")] = None,
+) -> None:
+    """Receives the webhooks of BigCommerce until Ctrl-C: stores each event in the ledger, then acknowledges it."""
+    with environment("api") as here:
+        # Nobody waits for its answer here: its log lines are all it says.
+        configure_logging(here.given.log_level, here.given.sync_pipeline_log_file)
+        listener = listen(host or here.given.api_host, here.given.api_port if port is None else port)
+        # Also without its server, or with one that is not upgraded yet, it starts, and answers that it is not ready.
+        url = here.given.database_url
+        ledger = here.ledger if url is None else Ledger(make_engine(url, pool_size=here.given.db_pool_size))
+        app = build_app(Stores(ledger, here.keyring), signatures=here.given.sync_pipeline_webhook_signature == "log")
+        say(f"listening on {address_of(listener)}")
+        serve(app, listener)
