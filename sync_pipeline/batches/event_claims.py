@@ -22,6 +22,7 @@ from sync_pipeline.batches.models import Store, SyncBatch, WebhookEvent
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.stores import store_scope
+from sync_pipeline.batches.webhook_events import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncBatch as Batch
 
-CHANNEL = "sync_pipeline_events"
 OPEN = ("waiting", "claimed")
 #: After a failed drain the store's next one waits: 30 s, then twice as long each time, at most 15 minutes.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
