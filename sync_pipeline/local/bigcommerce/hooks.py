@@ -6,13 +6,12 @@ to loopback addresses only; BigCommerce itself takes https on port 443 and nothi
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
+from sync_pipeline.addresses import is_loopback
 from sync_pipeline.local.bigcommerce.errors import ApiError
 
 #: How many hooks of one scope a store may have.
@@ -94,16 +93,6 @@ class Hooks:
             raise ApiError(409, "A hook with this scope and destination already exists.", errors={})
         if len(others) >= MOST_OF_ONE_SCOPE:
             raise _refused("scope", f"has {MOST_OF_ONE_SCOPE} hooks already")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether ``url`` is an http or https address of this machine."""
-    try:
-        parts = urlsplit(url)
-        host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
-        return parts.scheme in {"http", "https"} and parts.port != 0 and ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refused(name: str, reason: str) -> ApiError:
