@@ -111,13 +111,13 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def raise_for(
-    status: int, headers: Mapping[str, str], text: str, *, store_hash: str, path: str, scope: Scope
+    status: int, headers: Mapping[str, str], text: str, *, store_hash: str, request: str, scope: Scope
 ) -> NoReturn:
     """Raise what an answer other than 2xx means: a AttemptError when asking again may help, else the error.
 
-    ``text`` is the answer's body as text, of which a little is quoted.
+    ``text`` is the answer's body as text, of which a little is quoted; ``request`` its method and path.
     """
-    what = f"GET {path} answered {status}{quoted(text)}"
+    what = f"{request} answered {status}{quoted(text)}"
     if status >= 500 or status == 408:
         raise AttemptError(
             f"{what}; the store is down for maintenance or suspended: look into its control panel"
@@ -136,7 +136,7 @@ def raise_for(
     if status == 404:
         raise NotFoundError(store_hash, what)
     if 300 <= status < 400:
-        raise BadAnswerError(store_hash, f"GET {path} answered {status}, a redirect, which is never followed")
+        raise BadAnswerError(store_hash, f"{request} answered {status}, a redirect, which is never followed")
     raise RefusedError(store_hash, what)
 
 

@@ -1,4 +1,4 @@
-"""HTTP to one BigCommerce store: GET, within the store's budget, tried again where that may help.
+"""HTTP to one BigCommerce store, within the store's budget, tried again where that may help.
 
 What belongs here: connection, headers, bounds and the retry loop. What does not: which endpoints there are
 (``catalog``), what statuses mean (``answers``), and pacing (``budget``).
@@ -43,7 +43,7 @@ _TOKEN = re.compile(r"[!-~]{1,512}")
 
 
 class BigCommerceClient:
-    """Reads one store. Use as an async context manager.
+    """Asks one store. Use as an async context manager.
 
     ``base_url`` is the API's base, to which ``/stores/{store_hash}/v3/…`` is added; no other host is ever asked.
     ``budget`` must be shared by all clients of the same store in the event loop. Raises UsageError for a store hash or
@@ -95,7 +95,7 @@ class BigCommerceClient:
         await self._http.aclose()
 
     async def get(self, request: Request[T]) -> T:
-        """Perform ``request`` until it succeeds or is hopeless.
+        """Perform ``request``, whichever its method, until it succeeds or is hopeless.
 
         Raises UnauthorizedError, MissingScopeError, NotFoundError, RefusedError (at once), StoreUnavailableError,
         UnreachableError, BadAnswerError (after attempts with growing pauses), RateLimitedError (see RequestBudget).
@@ -124,23 +124,24 @@ class BigCommerceClient:
                 async with asyncio.timeout(LONGEST_ATTEMPT_SECONDS):
                     body = await self._fetch(request, url, turn)
             except (httpx.TimeoutException, TimeoutError) as error:
-                what = f"GET {request.path} timed out; try again later"
+                what = f"{request.name} timed out; try again later"
                 raise AttemptError(what, becomes=UnreachableError, overload=True) from error
             except httpx.DecodingError as error:
-                raise AttemptError(f"GET {request.path} answered a broken encoding", becomes=BadAnswerError) from error
+                raise AttemptError(f"{request.name} answered a broken encoding", becomes=BadAnswerError) from error
             except httpx.TransportError as error:
-                what = f"GET {request.path} failed: {self._clean(str(error) or type(error).__name__)}; is it reachable?"
+                what = f"{request.name} failed: {self._clean(str(error) or type(error).__name__)}; is it reachable?"
                 raise AttemptError(what, becomes=UnreachableError) from error
         try:
             return request.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             start = body[:512].lstrip()
             kind = "HTML instead of JSON" if start.startswith(b"<") else f"what cannot be read ({error})"
-            quote = quoted(self._clean(start.decode(errors="replace")))
-            raise AttemptError(f"GET {request.path} answered {kind}{quote}", becomes=BadAnswerError) from error
+            quote = quoted(self._clean(start.decode(errors="replace"), *request.secrets))
+            raise AttemptError(f"{request.name} answered {kind}{quote}", becomes=BadAnswerError) from error
 
     async def _fetch(self, request: Request[T], url: str, turn: Turn) -> bytes:
-        async with self._http.stream("GET", url) as response:
+        headers = {"Content-Type": "application/json"} if request.body else None
+        async with self._http.stream(request.method, url, content=request.body or None, headers=headers) as response:
             turn.answered(response.status_code, response.headers)
             if response.status_code == 429:
                 raise _SentBackError
@@ -148,18 +149,20 @@ class BigCommerceClient:
             async for chunk in response.aiter_bytes():
                 size += len(chunk)
                 if size > LARGEST_BODY_BYTES:
-                    what = f"GET {request.path} answered more than {LARGEST_BODY_BYTES >> 20} MB"
+                    what = f"{request.name} answered more than {LARGEST_BODY_BYTES >> 20} MB"
                     raise AttemptError(what, becomes=BadAnswerError, overload=True)
                 chunks.append(chunk)
         body = b"".join(chunks)
         if not response.is_success:
-            text = self._clean(body.decode(errors="replace"))
-            where = {"store_hash": self.store_hash, "path": request.path, "scope": request.scope}
+            text = self._clean(body.decode(errors="replace"), *request.secrets)
+            where = {"store_hash": self.store_hash, "request": request.name, "scope": request.scope}
             raise_for(response.status_code, response.headers, text, **where)
         return body
 
-    def _clean(self, text: str) -> str:
-        """``text`` without the token, should the other side echo it."""
+    def _clean(self, text: str, *secrets: str) -> str:
+        """``text`` without the token and ``secrets``, should the other side echo them."""
+        for secret in secrets:
+            text = text.replace(secret, "[secret]")
         return text.replace(self._token, "[token]")
 
 

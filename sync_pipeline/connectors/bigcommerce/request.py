@@ -1,4 +1,4 @@
-"""One read as the client performs it: where, with which parameters, with which scope, and how its answer is read.
+"""One request as the client performs it: where, with which parameters, with which scope, how its answer is read.
 
 What belongs here: what may differ between two attempts of the same read (parameters, page size, version). What does
 not: HTTP and retries (``client``), and what the endpoints are (``catalog``).
@@ -25,16 +25,25 @@ SUCCESSES_TO_GROW = 4
 
 @dataclass(slots=True)
 class Request(Generic[T]):
-    """One GET below the store, such as ``/v2/store``.
+    """One request below the store, such as a GET of ``/v2/store``.
 
     ``decode`` reads the body (empty for 204) and raises ``msgspec.DecodeError`` or UnicodeDecodeError for one that
-    cannot be the answer.
+    cannot be the answer. ``body`` is JSON; a request that writes may be sent again when its answer was lost.
+    ``secrets`` are those in the body, in case the other side repeats them.
     """
 
     path: str
     scope: Scope
     decode: Callable[[bytes], T]
     params: Params = field(default_factory=dict)
+    method: str = field(default="GET", kw_only=True)
+    body: bytes = field(default=b"", kw_only=True, repr=False)
+    secrets: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What is asked, for messages."""
+        return f"{self.method} {self.path}"
 
     async def prepare(self) -> Params:
         """The query parameters of the attempt that is about to be sent."""

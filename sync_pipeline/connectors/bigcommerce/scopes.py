@@ -1,4 +1,4 @@
-"""The OAuth scopes that reading a store needs. Which request needs which is told where the request is made.
+"""The OAuth scopes that a store's synchronisation needs. Which request needs which is told where the request is made.
 
 Source: bigcommerce/docs, ``docs/start/authentication/api-accounts.mdx``. A token with the modifying form of a scope may
 read too.

@@ -1,4 +1,4 @@
-"""The control API under ``/_sandbox``: stores, edits, faults, counters, the clock. For tests, demonstrations and chaos.
+"""The control API under ``/_sandbox``: stores, edits, faults, counters, events, the clock. For tests, demos and chaos.
 
 It has no token and is therefore only ever served on the loopback interface. Bodies and answers are JSON; an error is
 ``{"error": …}`` with 400 or 404.
@@ -6,36 +6,30 @@ It has no token and is therefore only ever served on the loopback interface. Bod
 
 from __future__ import annotations
 
-from functools import wraps
-from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.responses import Response
 from starlette.routing import Route
 
-from sync_pipeline.errors import UsageError
+from sync_pipeline.local.bigcommerce import events
+from sync_pipeline.local.bigcommerce.admin_answers import answering, body_of
+from sync_pipeline.local.bigcommerce.announced_edits import AnnouncedEdits
 from sync_pipeline.local.bigcommerce.demo import demo_catalog
-from sync_pipeline.local.bigcommerce.edits import Edits
-from sync_pipeline.local.bigcommerce.errors import ApiError
+from sync_pipeline.local.bigcommerce.event_admin import EventAdmin
 from sync_pipeline.local.bigcommerce.faults import Fault
 from sync_pipeline.local.bigcommerce.folder import folder_catalog
 from sync_pipeline.local.bigcommerce.generated_content import generated_catalog
 from sync_pipeline.local.bigcommerce.messages import ClockMove, FaultOrder, QuotaUse, StoreChange, StoreOrder, StoreView
+from sync_pipeline.local.bigcommerce.store import StoreStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.requests import Request
 
+    from sync_pipeline.local.bigcommerce.admin_answers import Handler
     from sync_pipeline.local.bigcommerce.catalog import Catalog
     from sync_pipeline.local.bigcommerce.sandbox import Sandbox
     from sync_pipeline.local.bigcommerce.store import Store
-
-    Handler = Callable[[Request], Awaitable[Any]]
-
-T = TypeVar("T")
 
 
 def admin_routes(sandbox: Sandbox) -> list[Route]:
@@ -62,22 +56,9 @@ def admin_routes(sandbox: Sandbox) -> list[Route]:
         ("POST", variants, admin.create_variant),
         ("PATCH", variants + "/{variant:int}", admin.update_variant),
         ("DELETE", variants + "/{variant:int}", admin.delete_variant),
+        *EventAdmin(sandbox).table(store),
     ]
-    return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
-
-
-def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    @wraps(handler)
-    async def answer(request: Request) -> Response:
-        try:
-            data, status = await handler(request), HTTPStatus.OK
-        except ApiError as error:
-            data, status = {"error": error.title}, HTTPStatus(error.status)
-        except (UsageError, msgspec.ValidationError, msgspec.DecodeError) as error:
-            data, status = {"error": str(error)}, HTTPStatus.BAD_REQUEST
-        return Response(msgspec.json.encode(data), status, media_type="application/json")
-
-    return answer
+    return [Route(path, answering(handler), methods=[method]) for method, path, handler in table]
 
 
 class Admin:
@@ -92,7 +73,7 @@ class Admin:
 
     async def move_clock(self, request: Request) -> Any:
         """Moves the sandbox's clock forward; the new present in epoch seconds."""
-        self._sandbox.clock.advance((await _body(request, ClockMove)).advance)
+        self._sandbox.clock.advance((await body_of(request, ClockMove)).advance)
         return {"now": self._sandbox.clock.now()}
 
     async def list_stores(self, _request: Request) -> Any:
@@ -101,18 +82,20 @@ class Admin:
 
     async def open_store(self, request: Request) -> Any:
         """Opens a store: demo, generated or from a folder."""
-        order = await _body(request, StoreOrder)
+        order = await body_of(request, StoreOrder)
         return _view(self._sandbox.add(ordered_catalog(order), token=order.token))
 
     async def change_store(self, request: Request) -> Any:
-        """Sets token, scopes, quota, window and status, those that are given."""
-        store, change = self._store(request), await _body(request, StoreChange)
+        """Sets token, scopes, quota, window, status and client secret, those that are given."""
+        store, change = self._store(request), await body_of(request, StoreChange)
         if change.token is not None:
             store.token = change.token
         if change.scopes is not None:
             store.scopes = frozenset(change.scopes)
         if change.status is not None:
-            store.status = change.status
+            self._set_status(store, change.status)
+        if change.client_secret is not None:
+            store.outbox.client_secret = change.client_secret
         if change.bare_429 is not None:
             store.bare_429 = change.bare_429
         store.limiter.quota = store.limiter.quota if change.quota is None else change.quota
@@ -121,7 +104,7 @@ class Admin:
 
     async def close_store(self, request: Request) -> Any:
         """Forgets a store."""
-        del self._sandbox.stores[self._store(request).catalog.hash]
+        self._sandbox.close(self._store(request).catalog.hash)
         return {}
 
     async def counters(self, request: Request) -> Any:
@@ -140,12 +123,12 @@ class Admin:
 
     async def other_apps(self, request: Request) -> Any:
         """Uses up some of the quota, as other apps on the store do."""
-        self._store(request).limiter.take((await _body(request, QuotaUse)).requests)
+        self._store(request).limiter.take((await body_of(request, QuotaUse)).requests)
         return {}
 
     async def inject_fault(self, request: Request) -> Any:
         """Adds a fault behind those already there."""
-        order = await _body(request, FaultOrder)
+        order = await body_of(request, FaultOrder)
         return self._store(request).faults.inject(Fault(**msgspec.structs.asdict(order)))
 
     async def list_faults(self, request: Request) -> Any:
@@ -160,12 +143,12 @@ class Admin:
 
     async def create(self, request: Request) -> Any:
         """Adds a record."""
-        return self._edits(request).create(request.path_params["kind"], await _body(request, dict[str, Any]))
+        return self._edits(request).create(request.path_params["kind"], await body_of(request, dict[str, Any]))
 
     async def update(self, request: Request) -> Any:
         """Overwrites fields of a record."""
         path = request.path_params
-        return self._edits(request).update(path["kind"], path["number"], await _body(request, dict[str, Any]))
+        return self._edits(request).update(path["kind"], path["number"], await body_of(request, dict[str, Any]))
 
     async def delete(self, request: Request) -> Any:
         """Deletes a record."""
@@ -174,12 +157,12 @@ class Admin:
 
     async def create_variant(self, request: Request) -> Any:
         """Adds a variant to a product."""
-        body = await _body(request, dict[str, Any])
+        body = await body_of(request, dict[str, Any])
         return self._edits(request).create_variant(request.path_params["number"], body)
 
     async def update_variant(self, request: Request) -> Any:
         """Overwrites fields of a variant."""
-        path, body = request.path_params, await _body(request, dict[str, Any])
+        path, body = request.path_params, await body_of(request, dict[str, Any])
         return self._edits(request).update_variant(path["number"], path["variant"], body)
 
     async def delete_variant(self, request: Request) -> Any:
@@ -190,8 +173,16 @@ class Admin:
     def _store(self, request: Request) -> Store:
         return self._sandbox.store(request.path_params["store_hash"])
 
-    def _edits(self, request: Request) -> Edits:
-        return Edits(self._store(request).catalog, self._sandbox.clock)
+    def _edits(self, request: Request) -> AnnouncedEdits:
+        store = self._store(request)
+        return AnnouncedEdits(store.catalog, self._sandbox.clock, store.outbox.announce)
+
+    @staticmethod
+    def _set_status(store: Store, status: StoreStatus) -> None:
+        if status is StoreStatus.UNINSTALLED and store.status is not status:
+            store.outbox.announce(events.app_uninstalled())
+            store.hooks.forget_all()
+        store.status = status
 
 
 def ordered_catalog(order: StoreOrder) -> Catalog:
@@ -202,10 +193,6 @@ def ordered_catalog(order: StoreOrder) -> Catalog:
         size = {"products": order.products, "pages": order.pages, "posts": order.posts}
         return generated_catalog(order.hash, seed=order.seed, **size)
     return demo_catalog(order.hash)
-
-
-async def _body(request: Request, kind: type[T]) -> T:
-    return msgspec.json.decode(await request.body(), type=kind)
 
 
 def _view(store: Store) -> StoreView:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import msgspec
 
+from sync_pipeline.local.bigcommerce.event_messages import EventSettings, EventsView
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.messages import (
     CountersView,
@@ -87,10 +88,14 @@ class SandboxAdmin:
         quota: int | None = None,
         window: float | None = None,
         bare_429: bool | None = None,
+        client_secret: str | None = None,
     ) -> StoreView:
-        """Sets what is given: ``quota`` requests per ``window`` seconds; ``bare_429`` keeps rate headers off a 429."""
+        """Sets what is given: ``quota`` requests per ``window`` seconds; ``bare_429`` keeps rate headers off a 429.
+
+        A status of uninstalled is told by an event, and deletes the hooks; with a ``client_secret`` events are signed.
+        """
         wanted = None if scopes is None else list(scopes)
-        change = StoreChange(token, wanted, status, quota, window, bare_429)
+        change = StoreChange(token, wanted, status, quota, window, bare_429, client_secret)
         return self._ask("PATCH", f"/stores/{store_hash}", StoreView, change)
 
     def close_store(self, store_hash: str) -> None:
@@ -160,6 +165,22 @@ class SandboxAdmin:
     def reset_counters(self, store_hash: str) -> None:
         """Starts counting again."""
         self._ask("DELETE", f"/stores/{store_hash}/counters", dict)
+
+    def change_info(self, store_hash: str, **fields: Any) -> dict[str, Any]:
+        """Overwrites fields of what `/v2/store` answers, such as ``currency``; `store/information/updated` tells it."""
+        return self._ask("PATCH", f"/stores/{store_hash}/info", dict[str, Any], fields)
+
+    def configure_events(self, store_hash: str, settings: EventSettings) -> EventSettings:
+        """Sets how the store's events are sent, and what goes wrong with them."""
+        return self._ask("PUT", f"/stores/{store_hash}/events", EventSettings, settings)
+
+    def events(self, store_hash: str) -> EventsView:
+        """What became of the store's events since the last reset, and what still waits."""
+        return self._ask("GET", f"/stores/{store_hash}/events", EventsView)
+
+    def reset_events(self, store_hash: str) -> None:
+        """Starts counting events again; what waits to be sent goes on waiting."""
+        self._ask("DELETE", f"/stores/{store_hash}/events", dict)
 
     def use_quota(self, store_hash: str, requests: int) -> None:
         """Uses up some of the present window's quota, as other apps on the store do."""

@@ -29,6 +29,7 @@ class Call:
     now: float
     numbers: dict[str, int] = field(default_factory=dict)
     only_first: int | None = None
+    body: bytes = b""
 
     def cut(self, items: Sequence[Any]) -> Sequence[Any]:
         """``items``, or as many of them as the fault leaves."""

@@ -56,7 +56,8 @@ async def serve(sandbox: Sandbox, request: Request) -> Reply:
         if not store.may(endpoint.scope):
             raise ApiError(403, errors={})
         query = Query(request.url.query)
-        answer = endpoint.answer(Call(store, query, sandbox.clock.now(), numbers, _items_left(fault)))
+        body = await request.body()
+        answer = endpoint.answer(Call(store, query, sandbox.clock.now(), numbers, _items_left(fault), body))
     except ApiError as error:
         answer = refusal(error, dialect)
     reply = _reply(sandbox, answer, _rate_headers(store, fault, answer.status), as_xml=as_xml)

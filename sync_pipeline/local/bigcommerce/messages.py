@@ -32,6 +32,7 @@ class StoreChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     quota: int | None = None
     window: float | None = None
     bare_429: bool | None = None
+    client_secret: str | None = None
 
 
 class StoreView(msgspec.Struct):

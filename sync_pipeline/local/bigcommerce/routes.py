@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.local.bigcommerce import catalog_endpoints as catalog
 from sync_pipeline.local.bigcommerce import content_endpoints as content
+from sync_pipeline.local.bigcommerce import hook_endpoints as hooks
 from sync_pipeline.local.bigcommerce import store_endpoints as store
 from sync_pipeline.local.bigcommerce.errors import Dialect
 
@@ -58,6 +59,11 @@ ENDPOINTS = (
     Endpoint("GET", "/v3/channels", CHANNELS, store.channels),
     Endpoint("GET", "/v3/channels/{id}/site", SITES, store.channel_site),
     Endpoint("GET", "/v3/sites", SITES, store.sites),
+    Endpoint("GET", "/v3/hooks", "", hooks.hooks),
+    Endpoint("POST", "/v3/hooks", "", hooks.create_hook),
+    Endpoint("GET", "/v3/hooks/{id}", "", hooks.hook),
+    Endpoint("PUT", "/v3/hooks/{id}", "", hooks.change_hook),
+    Endpoint("DELETE", "/v3/hooks/{id}", "", hooks.delete_hook),
 )
 
 

@@ -27,9 +27,16 @@ class Sandbox:
 
     def add(self, catalog: Catalog, *, token: str = "") -> Store:
         """Opens a store with ``catalog``, in place of one with the same hash."""
-        store = Store(catalog, RateLimiter(self.clock), token or default_token(catalog.hash))
+        self.close(catalog.hash)
+        store = Store(catalog, RateLimiter(self.clock), token or default_token(catalog.hash), self.clock)
         self.stores[catalog.hash] = store
         return store
+
+    def close(self, store_hash: str) -> None:
+        """Forgets a store, if there is one, and what it had to tell."""
+        store = self.stores.pop(store_hash, None)
+        if store is not None:
+            store.outbox.close()
 
     def store(self, store_hash: str) -> Store:
         """The store; raises ApiError 404."""

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.local.bigcommerce.counters import Counters
 from sync_pipeline.local.bigcommerce.faults import Faults
+from sync_pipeline.local.bigcommerce.hooks import Hooks
+from sync_pipeline.local.bigcommerce.outbox import Outbox
 from sync_pipeline.local.bigcommerce.product_listing import ProductListing
 
 if TYPE_CHECKING:
     from sync_pipeline.local.bigcommerce.catalog import Catalog
+    from sync_pipeline.local.bigcommerce.clock import Clock
     from sync_pipeline.local.bigcommerce.rate_limit import RateLimiter
     from sync_pipeline.local.bigcommerce.ready_made import ReadyMade
 
@@ -46,16 +49,20 @@ class Store:
     catalog: Catalog
     limiter: RateLimiter
     token: str
+    clock: Clock
     scopes: frozenset[str] = READ_SCOPES
     status: StoreStatus = StoreStatus.LIVE
     bare_429: bool = False
     faults: Faults = field(default_factory=Faults)
     counters: Counters = field(default_factory=Counters)
     ready_made: ReadyMade | None = None
+    hooks: Hooks = field(default_factory=Hooks)
+    outbox: Outbox = field(init=False)
     listing: ProductListing = field(init=False)
 
     def __post_init__(self) -> None:
         self.listing = ProductListing(self.catalog.products)
+        self.outbox = Outbox(self.catalog.info, self.hooks, self.clock)
 
     def may(self, scope: str) -> bool:
         """Whether the token's scopes allow reading what ``scope`` names (its read-only form, or the modifying one)."""

@@ -49,7 +49,7 @@ MUTATIONS = (
         ("4.1",),
         CLIENT,
         {
-            'raise AttemptError(f"GET {request.path} answered {kind}{quote}", becomes=BadAnswerError) from error': (
+            'raise AttemptError(f"{request.name} answered {kind}{quote}", becomes=BadAnswerError) from error': (
                 """return request.decode(b'{"data":[],"meta":{"pagination":{"total":0}}}')"""
             )
         },
