@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ARRAY, Text, cast, delete, func, literal, select
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # A hash becomes part of URLs, aliases (`store-{hash}`), file names and partition keys.
 _HASH = re.compile(r"[a-z0-9]{1,64}")
+WEBHOOK_SECRET_BYTES = 32
 SECRET_FIELDS = ("token", "webhook_secret", "client_secret")
 
 
@@ -115,10 +117,28 @@ class Stores:
             row.uninstalled_at = None
             row.updated_at = self.ledger.clock.now()
 
+<<<<<<< HEAD
     def mark_uninstalled(self, store_hash: str) -> None:
         """Notes that the store uninstalled the app: nothing is asked of it any more, until a new token comes."""
         with self.ledger.session() as session:
             _existing(session, store_hash).uninstalled_at = self.ledger.clock.now()
+=======
+    def webhook_secret(self, store_hash: str) -> str:
+        """The secret that the store's events carry; a random one is made and sealed when it has none."""
+        with self.ledger.session() as session:
+            row = _existing(session, store_hash, lock=True)
+            if row.webhook_secret is None:
+                row.webhook_secret = self._seal(store_hash, "webhook_secret", token_urlsafe(WEBHOOK_SECRET_BYTES))
+                row.updated_at = self.ledger.clock.now()
+            return self.secret(row, "webhook_secret") or ""
+
+    def set_webhook_url(self, store_hash: str, url: str | None) -> None:
+        """Keeps the receiver's public address to which the store's events are sent; None when they no longer are."""
+        with self.ledger.session() as session:
+            row = _existing(session, store_hash)
+            row.webhook_url = url
+            row.updated_at = self.ledger.clock.now()
+>>>>>>> sandbox
 
     def rotate_keys(self) -> int:
         """Seals again, with the current key, every secret sealed with an older one; returns how many."""

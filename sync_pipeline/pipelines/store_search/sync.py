@@ -130,14 +130,21 @@ class StoreSearch:
         self, store_hash: str, token: str, *, draw: Callable[[], Awaitable[int]] | None = None
     ) -> AsyncIterator[Catalog]:
         """Likewise, for a store that is not saved yet."""
-        async with BigCommerceClient(
+        async with self._client(store_hash, token) as client:
+            yield Catalog(client, next_version=draw or (lambda: asyncio.to_thread(self.ledger.next_version)))
+
+    def client(self, store: Store) -> BigCommerceClient:
+        """A connection to the store at BigCommerce for what is no record, to be used as an async context manager."""
+        return self._client(store.hash, self.stores.secret(store) or "")
+
+    def _client(self, store_hash: str, token: str) -> BigCommerceClient:
+        return BigCommerceClient(
             store_hash=store_hash,
             token=token,
             base_url=str(self.settings.bigcommerce_api_url),
             budget=RequestBudget(store_hash=store_hash, clock=self.clock),
             clock=self.clock,
-        ) as client:
-            yield Catalog(client, next_version=draw or (lambda: asyncio.to_thread(self.ledger.next_version)))
+        )
 
     async def _build(self, cluster: SearchCluster, store: Store, part: BatchPart) -> StoreBuild:
         await cluster.check()
