@@ -64,7 +64,17 @@ def batch_fields(batch: SyncBatch) -> dict[str, Any]:
     """The batch as every machine-readable answer gives it."""
     names = (
         *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "trigger", "status", "is_scheduled"),
-        *("next_run_at", "not_before", "attempt", "dagster_run_id", "requested_at", "started_at", "finished_at"),
+        *(
+            "schedule_id",
+            "next_run_at",
+            "not_before",
+            "attempt",
+            "max_attempts",
+            "dagster_run_id",
+            "requested_at",
+            "started_at",
+            "finished_at",
+        ),
         *("heartbeat_at", "planned", "counts", "progress", "error"),
     )
     return {name: getattr(batch, name) for name in names}
