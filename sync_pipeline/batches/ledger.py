@@ -19,7 +19,7 @@ from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.models import RECORD_VERSION, BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.schedules import lock_schedule, move_on
-from sync_pipeline.batches.states import Event, Status, next_status, status_before
+from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.errors import SyncPipelineError, UsageError
 
@@ -202,6 +202,16 @@ class Ledger:
         """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over."""
         error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash, "exit_status": exit_status}
         return self._end(batch, Event.FAIL, {**error, "at": self.clock.now().isoformat()})
+
+    def cancel(self, batch_id: int) -> SyncBatch:
+        """Ends a batch that is not over, pending or processing; its run may write no more.
+
+        Raises IllegalTransitionError otherwise.
+        """
+        batch = self.get(batch_id)
+        if batch.status not in UNFINISHED:
+            raise IllegalTransitionError(f"batch {batch_id} is {batch.status}: there is nothing to cancel")
+        return self.fail(batch, kind="cancelled", message="it was cancelled")
 
     def retry(self, batch_id: int) -> SyncBatch:
         """Makes a failed batch pending again, as its next attempt. Raises IllegalTransitionError otherwise."""
