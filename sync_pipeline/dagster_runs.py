@@ -20,7 +20,8 @@ from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, UsageError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from datetime import datetime
 
     from sync_pipeline.batches.ledger import BatchRequest, Ledger
     from sync_pipeline.batches.models import SyncBatch
@@ -31,6 +32,9 @@ ATTEMPT_TAG = "sync_pipeline/attempt"
 #: Without a heartbeat for so long, no daemon works.
 DAEMON_SILENCE_SECONDS = 90.0
 SCHEDULE_TAG = "dagster/schedule_name"
+PARTITION_TAG = "dagster/partition"
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+IN_FLIGHT = [status for status in dg.DagsterRunStatus if status not in ENDED]
 
 
 class DagsterStorageUnavailableError(ServiceUnavailableError):
@@ -152,6 +156,44 @@ def run_job(
     except dg.DagsterError as error:
         return SyncPipelineError(one_line(error))
     return None if result.success else _why_failed(result)
+
+
+def terminate_run(run_id: str) -> bool:
+    """Asks Dagster to end a run; whether it will.
+
+    False, with nothing done, for a run that is over or unknown; and for one that another process of ours runs by
+    itself: the ledger's fence stops that one at its next write. Raises DagsterStorageUnavailableError.
+    """
+    with _reachable_storage():
+        instance = dg.DagsterInstance.get()
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        try:
+            return instance.run_coordinator.cancel_run(run_id)
+        except dg.DagsterError:  # its code server is away, and the run with it
+            return False
+
+
+def delete_old_runs(instance: dg.DagsterInstance, *, older_than: datetime, limit: int) -> int:
+    """Deletes runs that ended before ``older_than``, with their event logs, the oldest first; how many it were."""
+    ended = dg.RunsFilter(statuses=ENDED, updated_before=older_than)
+    records = instance.get_run_records(ended, limit=limit, order_by="update_timestamp", ascending=True)
+    for record in records:
+        instance.delete_run(record.dagster_run.run_id)
+    return len(records)
+
+
+def keep_partitions(instance: dg.DagsterInstance, name: str, wanted: Collection[str]) -> list[str]:
+    """Removes dynamic partitions that are not ``wanted`` and have no run in flight; returns them."""
+    unwanted = sorted(set(instance.get_dynamic_partitions(name)) - set(wanted))
+    removed = []
+    for key in unwanted:
+        in_flight = dg.RunsFilter(statuses=IN_FLIGHT, tags={PARTITION_TAG: key})
+        if not instance.get_run_ids(in_flight, limit=1):
+            instance.delete_dynamic_partition(name, key)
+            removed.append(key)
+    return removed
 
 
 def daemon_is_alive() -> bool:

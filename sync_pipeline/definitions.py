@@ -32,7 +32,8 @@ def build_defs(**resources: Any) -> dg.Definitions:
     return dg.Definitions(
         assets=assets.assets,
         asset_checks=checks.checks,
-        jobs=automation.jobs,
+        jobs=[*automation.jobs, automation.maintenance],
+        schedules=automation.schedules,
         sensors=automation.sensors,
         resources={"store_search": StoreSearchResource(), **resources},
         # Each step process would cost 2.3 CPU-seconds; the imports share one and overlap in it.

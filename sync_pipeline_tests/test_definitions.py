@@ -50,6 +50,15 @@ def test_the_sensors_are_on_by_themselves(definitions: dg.Definitions):
     )
 
 
+def test_the_schedules_are_on_by_themselves(definitions: dg.Definitions):
+    schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
+    assert {name: schedule.job_name for name, schedule in schedules.items()} == {  # pyright: ignore
+        "due_batches": "sync_all",
+        "daily_maintenance": "maintenance",
+    }
+    assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}  # pyright: ignore
+
+
 def test_every_import_has_its_checks(definitions: dg.Definitions):
     graph = definitions.resolve_asset_graph()
     checks = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.models import RECORD_VERSION, BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import Trigger
-from sync_pipeline.batches.states import Event, Status, next_status, status_before
+from sync_pipeline.batches.schedules import lock_schedule, move_on
+from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.errors import SyncPipelineError, UsageError
 
@@ -66,6 +67,11 @@ class Ledger:
 
     def request(self, request: BatchRequest) -> SyncBatch:
         """Stores a pending batch."""
+        with self.session() as session:
+            return self.add(session, request)
+
+    def add(self, session: Session, request: BatchRequest) -> SyncBatch:
+        """Stores a pending batch in a transaction that is under way."""
         now = self.clock.now()
         row = SyncBatch(
             pipeline=request.pipeline,
@@ -84,10 +90,9 @@ class Ledger:
             confirm_deletes=request.confirm_deletes,
             dagster_run_id=request.reserved_for,
         )
-        with self.session() as session:
-            session.add(row)
-            session.flush()
-            session.refresh(row)
+        session.add(row)
+        session.flush()
+        session.refresh(row)
         return row
 
     def get(self, batch_id: int) -> SyncBatch:
@@ -198,6 +203,16 @@ class Ledger:
         error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash, "exit_status": exit_status}
         return self._end(batch, Event.FAIL, {**error, "at": self.clock.now().isoformat()})
 
+    def cancel(self, batch_id: int) -> SyncBatch:
+        """Ends a batch that is not over, pending or processing; its run may write no more.
+
+        Raises IllegalTransitionError otherwise.
+        """
+        batch = self.get(batch_id)
+        if batch.status not in UNFINISHED:
+            raise IllegalTransitionError(f"batch {batch_id} is {batch.status}: there is nothing to cancel")
+        return self.fail(batch, kind="cancelled", message="it was cancelled")
+
     def retry(self, batch_id: int) -> SyncBatch:
         """Makes a failed batch pending again, as its next attempt. Raises IllegalTransitionError otherwise."""
         batch = self.get(batch_id)
@@ -218,8 +233,12 @@ class Ledger:
 
     def _end(self, batch: SyncBatch, event: Event, error: dict[str, Any] | None) -> SyncBatch:
         after = next_status(Status(batch.status), event)
-        values = {"status": after.value, "finished_at": self.clock.now(), "error": error}
+        now = self.clock.now()
+        values = {"status": after.value, "finished_at": now, "error": error}
         with self.session() as session:
+            schedule = lock_schedule(session, batch.schedule_id)
+            if schedule is not None:
+                values["next_run_at"] = move_on(schedule, now)
             row = self._update(session, batch, values, status_before(event))
             session.execute(
                 insert(BatchAttempt).values(

@@ -19,6 +19,10 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+#: A batch that still has its end before it.
+UNFINISHED = (Status.PENDING, Status.PROCESSING)
+
+
 class Event(StrEnum):
     """What can happen to a batch."""
 

@@ -117,12 +117,11 @@ class Stores:
             row.uninstalled_at = None
             row.updated_at = self.ledger.clock.now()
 
-<<<<<<< HEAD
     def mark_uninstalled(self, store_hash: str) -> None:
         """Notes that the store uninstalled the app: nothing is asked of it any more, until a new token comes."""
         with self.ledger.session() as session:
             _existing(session, store_hash).uninstalled_at = self.ledger.clock.now()
-=======
+
     def webhook_secret(self, store_hash: str) -> str:
         """The secret that the store's events carry; a random one is made and sealed when it has none."""
         with self.ledger.session() as session:
@@ -138,7 +137,6 @@ class Stores:
             row = _existing(session, store_hash)
             row.webhook_url = url
             row.updated_at = self.ledger.clock.now()
->>>>>>> sandbox
 
     def rotate_keys(self) -> int:
         """Seals again, with the current key, every secret sealed with an older one; returns how many."""

@@ -1,21 +1,24 @@
-"""`batches list|show|retry`: what was asked for, and what became of it."""
+"""`batches list|show|retry|cancel|stats`: what was asked for, and what became of it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.states import Status
+from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
-from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
+from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say, warn
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import BatchAttempt, SyncBatch
+    from sync_pipeline.cli.environment import Environment
 
-app = typer.Typer(help="Batches: list, show, retry.", no_args_is_help=True)
+app = typer.Typer(help="Batches: list, show, retry, cancel, stats.", no_args_is_help=True)
 
 COLUMNS = ("id", "store", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
 
@@ -60,11 +63,63 @@ def retry(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json 
     )
 
 
+@app.command()
+def cancel(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Ends a batch that is pending or processing; it fails as cancelled, and its run is stopped."""
+    with environment("batches cancel") as here:
+        reap(here.ledger)
+        batch = here.ledger.cancel(batch_id)
+        if batch.dagster_run_id is not None:
+            _stop_run(here, batch.dagster_run_id)
+    emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is cancelled")
+
+
+def _stop_run(here: Environment, run_id: str) -> None:
+    """Also a run that is not stopped writes no more: the batch has lost its lane."""
+    from sync_pipeline.dagster_runs import (  # noqa: PLC0415 - Dagster costs a second of every command
+        DagsterStorageUnavailableError,
+        terminate_run,
+    )
+
+    here.become_dagster()
+    try:
+        terminate_run(run_id)
+    except DagsterStorageUnavailableError as error:
+        warn(f"run {run_id} was not told to stop, it ends at its next write: {error}")
+
+
+@app.command()
+def stats(as_json: Json = False) -> None:
+    """Where batches stand, and how those of the last seven days ended."""
+    with environment("batches stats") as here:
+        found = statistics(here.ledger)
+    if as_json:
+        emit_json(asdict(found))
+        return
+    say(", ".join(f"{number} {status}" for status, number in found.by_status.items()) + f" (last {found.days} days)")
+    if found.success_share is not None:
+        say(f"{found.success_share:.1%} of those that ended succeeded")
+    if found.median_seconds is not None:
+        say(f"half of them ended within {found.median_seconds:g} s of the request")
+    for store, number in found.failures.items():
+        say(f"store {store}: {number} failed")
+
+
 def batch_fields(batch: SyncBatch) -> dict[str, Any]:
     """The batch as every machine-readable answer gives it."""
     names = (
         *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "trigger", "status", "is_scheduled"),
-        *("next_run_at", "not_before", "attempt", "dagster_run_id", "requested_at", "started_at", "finished_at"),
+        *(
+            "schedule_id",
+            "next_run_at",
+            "not_before",
+            "attempt",
+            "max_attempts",
+            "dagster_run_id",
+            "requested_at",
+            "started_at",
+            "finished_at",
+        ),
         *("heartbeat_at", "planned", "counts", "progress", "error"),
     )
     return {name: getattr(batch, name) for name in names}

@@ -15,6 +15,7 @@ from sync_pipeline.cli import (
     health,
     local,
     saved_queries,
+    schedules,
     search,
     stores,
     sync,
@@ -44,6 +45,7 @@ app.add_typer(words.stop_words, name="stop-words")
 app.add_typer(words.synonyms, name="synonyms")
 app.add_typer(sync.app, name="sync")
 app.add_typer(batches.app, name="batches")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.batches.schedules import list_schedules
 from sync_pipeline.batches.stores import check_hash
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, note, say, warn
+from sync_pipeline.cli.schedules import schedule_fields, schedule_line
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search import serving
 from sync_pipeline.pipelines.store_search.admission import StoreFacts, inspect_store
+from sync_pipeline.pipelines.store_search.default_schedules import add_default_schedules
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import Store
@@ -41,9 +44,10 @@ def add(
     webhook_secret_stdin: WebhookStdin = False,
     client_secret_stdin: ClientStdin = False,
     language: Language = None,
+    no_schedules: Annotated[bool, typer.Option("--no-schedules", help="Without the nightly and hourly batch.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Adds a store, after checking its token, scopes, language and counts."""
+    """Adds a store, after checking its token, scopes, language and counts. It gets a nightly and an hourly batch."""
     check_hash(store_hash)
     token = _secret("access token", from_stdin=token_stdin)
     webhook_secret = _secret("webhook secret", from_stdin=True) if webhook_secret_stdin else None
@@ -58,14 +62,22 @@ def add(
             webhook_secret=webhook_secret,
             client_secret=client_secret,
         )
+        recurring = [] if no_schedules else add_default_schedules(here.ledger, store_hash, facts.timezone)
     if as_json:
-        emit_json({**asdict(facts), "hash": store_hash, "name": name or facts.name})
+        added = {
+            "hash": store_hash,
+            "name": name or facts.name,
+            "schedules": [schedule_fields(one) for one in recurring],
+        }
+        emit_json({**asdict(facts), **added})
         return
     counts = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in facts.counts.items())
     say(f"store {store_hash} ({name or facts.name}) added: {counts}; language {facts.language}")
     if facts.quota is not None:
         requests, seconds = facts.quota
         say(f"its quota of {requests} requests in {seconds:g} s is shared by all its apps")
+    for schedule in recurring:
+        say(f"schedule {schedule_line(schedule)}")
     say(f"next: sync-pipeline sync run --store {store_hash} --type all")
 
 
@@ -79,7 +91,7 @@ def list_stores(as_json: Json = False) -> None:
 
 @app.command()
 def show(store_hash: Hash, as_json: Json = False) -> None:
-    """One store, its words and its newest batches."""
+    """One store, its words, its schedules and its newest batches."""
     with environment("stores show") as here:
         store = here.stores.get(store_hash)
         batches = here.ledger.list(store_hash=store_hash, limit=5)
@@ -87,6 +99,10 @@ def show(store_hash: Hash, as_json: Json = False) -> None:
             **_fields(store),
             "stop_words": len(here.stores.stop_words(store_hash)),
             "synonym_rules": len(here.stores.synonym_rules(store_hash)),
+            "schedules": [
+                schedule_fields(one) if as_json else schedule_line(one)
+                for one in list_schedules(here.ledger, store_hash=store_hash)
+            ],
             "newest_batches": [f"{batch.id} {batch.type} {batch.status}" for batch in batches],
         }
     emit_fields(fields, as_json=as_json)

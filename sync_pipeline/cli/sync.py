@@ -82,7 +82,7 @@ def run(
             _tell_previews(previews, as_json=as_json)
             return 0
         if enqueue:
-            batch = here.ledger.request(request)
+            batch = here.ledger.request(replace(request, max_attempts=1 + here.given.sync_pipeline_retries))
             _warn_without_daemon(here)
             emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
             return 0

@@ -128,3 +128,15 @@ def test_a_dry_run_prints_what_would_happen_and_makes_no_batch(commands: Command
     assert "exclude each other" in commands(
         "sync", "run", "--store", store, "--dry-run", "--enqueue"
     ).failed_in_one_line(2)
+
+
+def test_a_pending_batch_is_cancelled_and_counted(commands: Commands, store: str):
+    number = commands("sync", "run", "--store", store, "--enqueue", "--json").json()["id"]
+    assert commands("batches", "cancel", str(number)).out == f"batch {number} is cancelled\n"
+    assert "is failed: there is nothing to cancel" in commands("batches", "cancel", str(number)).failed_in_one_line(1)
+    assert commands("sync", "run", "--store", store, "--type", "synonyms").status == 0
+    figures = commands("batches", "stats", "--json").json()
+    assert (figures["by_status"]["completed"], figures["success_share"], figures["failures"]) == (1, 0.5, {store: 1})
+    told = commands("batches", "stats").out
+    assert "0 pending, 0 processing, 1 completed, 1 failed (last 7 days)" in told
+    assert f"store {store}: 1 failed" in told

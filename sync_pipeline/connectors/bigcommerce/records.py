@@ -35,7 +35,10 @@ LooseDate = Any
 
 
 class Store(Struct, frozen=True, gc=False):
-    """``GET /v2/store``. ``id`` is the store hash; ``default_channel_id`` tells whose site gives absolute URLs."""
+    """``GET /v2/store``. ``id`` is the store hash; ``default_channel_id`` tells whose site gives absolute URLs.
+
+    ``timezone`` is an object with a ``name``; only the time of a new store's schedules comes from it.
+    """
 
     id: str
     name: str | None = None
@@ -47,6 +50,7 @@ class Store(Struct, frozen=True, gc=False):
     plan_name: str | None = None
     default_channel_id: Reference | None = None
     default_site_id: Reference | None = None
+    timezone: Any = None
 
 
 class Channel(Struct, frozen=True, gc=False):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sync_pipeline.connectors.bigcommerce.catalog import Catalog
     from sync_pipeline.connectors.bigcommerce.listing import RecordPage
+    from sync_pipeline.connectors.bigcommerce.records import Store
 
 
 class StoreRefusedError(UsageError):
@@ -27,7 +28,7 @@ class StoreFacts:
     """What a store says of itself.
 
     ``language`` is the code whose rules search will use; ``counts`` are by collection; ``quota`` is the number of
-    requests in a window of so many seconds, shared by all apps of the store.
+    requests in a window of so many seconds, shared by all apps of the store; ``timezone`` is as the store calls it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class StoreFacts:
     currency: str | None
     plan: str | None
     status: str | None
+    timezone: str | None
     counts: dict[str, int]
     quota: tuple[int, float] | None
 
@@ -61,9 +63,15 @@ async def inspect_store(catalog: Catalog, store_hash: str, *, language_code: str
         currency=store.currency,
         plan=store.plan_name,
         status=store.status,
+        timezone=_timezone(store),
         counts={"products": products, "categories": categories, "pages": pages, "blog_posts": posts},
         quota=catalog.quota,
     )
+
+
+def _timezone(store: Store) -> str | None:
+    name = store.timezone.get("name") if isinstance(store.timezone, dict) else None
+    return name if isinstance(name, str) else None
 
 
 async def _count(pages: AsyncGenerator[RecordPage]) -> int:

@@ -1,18 +1,23 @@
-"""Jobs and sensors of `store_search`: one job for each batch type, and the sensor that starts pending batches."""
+"""Jobs, schedules and sensors of `store_search`: what makes batches, what starts them, and what cleans up."""
 
 import asyncio
+from datetime import timedelta
 
 import dagster as dg
 
 from sync_pipeline.batches.event_claims import stores_with_events
+from sync_pipeline.batches.maintenance import forget_old
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.requests import LaneName
-from sync_pipeline.dagster_runs import close_batch, run_batch_part, run_tags
+from sync_pipeline.batches.retries import retry_failed
+from sync_pipeline.batches.schedules import request_due
+from sync_pipeline.dagster_runs import close_batch, delete_old_runs, keep_partitions, run_batch_part, run_tags
 from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.pipelines.store_search.partitions import stores
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType
+from sync_pipeline.pipelines.store_search.upkeep import remove_ownerless_indices
 
 DESCRIPTIONS = {
     BatchType.ALL: "Stop words, synonyms, a new index, and all three imports side by side.",
@@ -44,9 +49,11 @@ def pending_batches(
 ) -> dg.SensorResult | dg.SkipReason:
     """Starts a run for every pending batch whose store is free, and fails batches whose runs went silent.
 
-    Every store gets its partition here. One query each, no HTTP. The ledger is the queue: nothing is marked here, so a
-    run that never starts loses nothing.
+    What failed for a reason that may pass becomes pending again, after a while. Every store gets its partition here.
+    One query each, no HTTP. The ledger is the queue: nothing is marked here, so a run that never starts loses nothing.
     """
+    for again in retry_failed(store_search.ledger):
+        context.log.info("batch %s of store %s is tried again: attempt %s", again.id, again.store_hash, again.attempt)
     for lost in reap(store_search.ledger):
         context.log.warning("batch %s of store %s was lost with its run", lost.id, lost.store_hash)
     startable = [batch for batch in due(store_search.ledger, PIPELINE) if batch.store_hash]
@@ -115,6 +122,47 @@ def waiting_events(
     )
 
 
+@dg.schedule(cron_schedule="* * * * *", job=batch_jobs[0], default_status=dg.DefaultScheduleStatus.RUNNING)
+def due_batches(context: dg.ScheduleEvaluationContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.SkipReason:
+    """Gives every store's schedule that is due its pending batch; `pending_batches` starts it.
+
+    The schedules themselves are rows of the ledger: `sync-pipeline schedules` shows and changes them.
+    """
+    made = request_due(store_search.ledger, PIPELINE, store_search.settings.sync_pipeline_retries)
+    return dg.SkipReason(f"{len(made)} batches were due")
+
+
+#: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
+RUNS_KEPT = timedelta(days=30)
+RUNS_AT_ONCE = 5_000
+
+
+@dg.op
+def tidy_up(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
+    """Deletes old rows and runs, partitions of stores that were removed, and indices that nobody owns."""
+    instance, now = context.instance, store_search.clock.now()
+    figures = forget_old(store_search.ledger)
+    figures["runs"] = delete_old_runs(instance, older_than=now - RUNS_KEPT, limit=RUNS_AT_ONCE)
+    hashes = [store.hash for store in store_search.stores.list()]
+    figures["partitions"] = len(keep_partitions(instance, stores.name or "", hashes))
+    removed = asyncio.run(remove_ownerless_indices(store_search, holder=f"maintenance:{context.run_id}"))
+    context.add_output_metadata({**figures, "indices": removed})
+
+
+@dg.job
+def maintenance() -> None:
+    """Removes what is old and over, from the ledger, Dagster's storage and the search cluster."""
+    tidy_up()
+
+
+daily_maintenance = dg.ScheduleDefinition(
+    name="daily_maintenance",
+    job=maintenance,
+    cron_schedule="17 4 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
 def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=run_status,
@@ -131,8 +179,9 @@ def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.Sensor
     return sensor
 
 
-jobs = [*batch_jobs, drain_events]
+jobs = [*batch_jobs, drain_events, maintenance]
 
+schedules = [due_batches, daily_maintenance]
 sensors = [
     pending_batches,
     waiting_events,

@@ -70,6 +70,13 @@ def events_request(store_hash: str) -> BatchRequest:
     )
 
 
+def recurring_request(store_hash: str, batch_type: BatchType, *, mode: str = Mode.FULL) -> BatchRequest:
+    """What a schedule of the store asks for each time. Raises UsageError as ``store_request``, and for a selection."""
+    if mode == Mode.SELECTIVE:
+        raise UsageError("mode selective does not recur: a schedule is full or incremental")
+    return store_request(store_hash, batch_type, mode=mode, trigger=Trigger.SCHEDULE)
+
+
 def replay_request(scope: str, key: str) -> BatchRequest:
     """The selective batch that delivers one document again. Raises UsageError for a key that names none."""
     part = KEY_PARTS.get(key.partition("-")[0])

@@ -1,0 +1,185 @@
+"""Schedules: which batches recur, when each is due, and the one pending batch that a due schedule gets.
+
+A schedule's next run is set when its batch ends, however it ends, and in the same transaction (`Ledger`): so a missed
+time runs once, and one that takes longer than its interval does not pile up.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+
+from sync_pipeline.batches.cron import CronError, next_run
+from sync_pipeline.batches.models import Store, SyncBatch, SyncSchedule
+from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
+from sync_pipeline.batches.states import UNFINISHED
+from sync_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from sync_pipeline.batches.ledger import Ledger
+
+log = structlog.get_logger("sync_pipeline.batches")
+
+# SQLSTATE (PostgreSQL manual, appendix A).
+UNIQUE_VIOLATION = "23505"
+
+
+class UnknownScheduleError(UsageError):
+    """The ledger has no such schedule."""
+
+    kind = "unknown_schedule"
+
+
+def add_schedule(ledger: Ledger, what: BatchRequest, *, cron: str, timezone: str = "UTC") -> SyncSchedule:
+    """Makes ``what`` recur. Raises UsageError for a wrong time, or when there is a schedule alike."""
+    now = ledger.clock.now()
+    row = SyncSchedule(
+        pipeline=what.pipeline,
+        scope=what.scope,
+        store_hash=what.store_hash,
+        type=what.type,
+        mode=what.mode.value,
+        cron=" ".join(cron.split()),
+        timezone=timezone,
+        active=True,
+        next_run_at=next_run(cron, timezone, now),
+        created_at=now,
+        updated_at=now,
+    )
+    with _unlike_others(ledger, row) as session:
+        session.add(row)
+    return row
+
+
+def list_schedules(ledger: Ledger, *, store_hash: str | None = None) -> Sequence[SyncSchedule]:
+    """All schedules, or a store's, in the order in which they were made."""
+    query = select(SyncSchedule).order_by(SyncSchedule.id)
+    if store_hash is not None:
+        query = query.where(SyncSchedule.store_hash == store_hash)
+    with ledger.session() as session:
+        return session.scalars(query).all()
+
+
+def get_schedule(ledger: Ledger, schedule_id: int) -> SyncSchedule:
+    """The schedule. Raises UnknownScheduleError."""
+    with ledger.session() as session:
+        return _existing(session, schedule_id)
+
+
+def change_schedule(
+    ledger: Ledger,
+    schedule_id: int,
+    *,
+    cron: str | None = None,
+    timezone: str | None = None,
+    mode: Mode | None = None,
+    active: bool | None = None,
+) -> SyncSchedule:
+    """Changes what is given; its next run is then the next one from now. Raises UsageError as ``add_schedule``."""
+    row = get_schedule(ledger, schedule_id)
+    with _unlike_others(ledger, row) as session:
+        row = _existing(session, schedule_id, lock=True)
+        now = ledger.clock.now()
+        row.cron = row.cron if cron is None else " ".join(cron.split())
+        row.timezone = timezone or row.timezone
+        row.mode = row.mode if mode is None else mode.value
+        row.active = row.active if active is None else active
+        row.next_run_at = next_run(row.cron, row.timezone, now)
+        row.updated_at = now
+    return row
+
+
+def remove_schedule(ledger: Ledger, schedule_id: int) -> None:
+    """Removes the schedule; its batches stay as history. Raises UnknownScheduleError."""
+    with ledger.session() as session:
+        session.delete(_existing(session, schedule_id, lock=True))
+
+
+def request_due(ledger: Ledger, pipeline: str, retries: int) -> Sequence[SyncBatch]:
+    """Gives every active schedule that is due and has no unfinished batch a pending one; returns these.
+
+    Two who ask at once never make two: each schedule is locked, and looked at again under the lock. A store that
+    uninstalled the app is left out.
+    """
+    now = ledger.clock.now()
+    uninstalled = exists().where(Store.hash == SyncSchedule.store_hash, Store.uninstalled_at.is_not(None))
+    its_time_has_come = (
+        select(SyncSchedule)
+        .where(SyncSchedule.pipeline == pipeline, SyncSchedule.active, SyncSchedule.next_run_at <= now, ~uninstalled)
+        .order_by(SyncSchedule.next_run_at, SyncSchedule.id)
+        .with_for_update(skip_locked=True)
+    )
+    with ledger.session() as session:
+        schedules = session.scalars(its_time_has_come).all()
+        # A statement of its own: what another has made before the lock was ours, the first one cannot see.
+        unfinished = select(SyncBatch.schedule_id).where(
+            SyncBatch.schedule_id.in_([schedule.id for schedule in schedules]), SyncBatch.status.in_(UNFINISHED)
+        )
+        at_work = set(session.scalars(unfinished))
+        return [
+            ledger.add(session, _request(schedule, retries)) for schedule in schedules if schedule.id not in at_work
+        ]
+
+
+def lock_schedule(session: Session, schedule_id: int | None) -> SyncSchedule | None:
+    """The schedule, locked, if there is (still) one. Taken before its batch is, by all who change both."""
+    return None if schedule_id is None else session.get(SyncSchedule, schedule_id, with_for_update=True)
+
+
+def move_on(schedule: SyncSchedule, now: datetime) -> datetime | None:
+    """Sets the schedule's next run after ``now``, at the end of a batch of it.
+
+    One whose time cannot be told any more (its zone is gone from this machine) is made inactive: its batch must end.
+    """
+    try:
+        schedule.next_run_at = next_run(schedule.cron, schedule.timezone, now)
+    except CronError as error:
+        log.error("schedule made inactive", schedule=schedule.id, store=schedule.store_hash, error=str(error))
+        schedule.active = False
+        return None
+    return schedule.next_run_at
+
+
+def _request(schedule: SyncSchedule, retries: int) -> BatchRequest:
+    return BatchRequest(
+        pipeline=schedule.pipeline,
+        scope=schedule.scope,
+        store_hash=schedule.store_hash,
+        type=schedule.type,
+        mode=Mode(schedule.mode),
+        trigger=Trigger.SCHEDULE,
+        schedule_id=schedule.id,
+        max_attempts=1 + retries,
+    )
+
+
+def _existing(session: Session, schedule_id: int, *, lock: bool = False) -> SyncSchedule:
+    row = session.get(SyncSchedule, schedule_id, with_for_update=True if lock else None)
+    if row is None:
+        raise UnknownScheduleError(
+            f"schedule {schedule_id} does not exist: `sync-pipeline schedules list` shows those there are"
+        )
+    return row
+
+
+@contextmanager
+def _unlike_others(ledger: Ledger, row: SyncSchedule) -> Iterator[Session]:
+    """A transaction that says in one line when a schedule would be like another of the same scope."""
+    try:
+        with ledger.session() as session:
+            yield session
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
+            raise
+        raise UsageError(
+            f"{row.scope} has a schedule of that type, mode, time and zone already: `sync-pipeline schedules list`"
+        ) from None
