@@ -7,7 +7,19 @@ from typing import Any
 
 import typer
 
-from sync_pipeline.cli import batches, dead_letters, explain, health, local, saved_queries, search, stores, sync, words
+from sync_pipeline.cli import (
+    batches,
+    dead_letters,
+    explain,
+    health,
+    local,
+    saved_queries,
+    search,
+    stores,
+    sync,
+    webhooks,
+    words,
+)
 from sync_pipeline.cli.output import errors
 from sync_pipeline.errors import SyncPipelineError, one_line
 
@@ -31,6 +43,7 @@ app.add_typer(words.stop_words, name="stop-words")
 app.add_typer(words.synonyms, name="synonyms")
 app.add_typer(sync.app, name="sync")
 app.add_typer(batches.app, name="batches")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 
