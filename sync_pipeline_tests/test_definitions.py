@@ -55,6 +55,7 @@ def test_the_schedules_are_on_by_themselves(definitions: dg.Definitions):
     assert {name: schedule.job_name for name, schedule in schedules.items()} == {  # pyright: ignore
         "due_batches": "sync_all",
         "daily_maintenance": "maintenance",
+        "daily_hook_check": "hook_check",
     }
     assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}  # pyright: ignore
 

@@ -19,6 +19,7 @@ from sync_pipeline.cli import (
     search,
     stores,
     sync,
+    webhooks,
     words,
 )
 from sync_pipeline.cli.output import errors
@@ -46,6 +47,7 @@ app.add_typer(words.synonyms, name="synonyms")
 app.add_typer(sync.app, name="sync")
 app.add_typer(batches.app, name="batches")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

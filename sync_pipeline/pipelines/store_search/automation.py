@@ -13,6 +13,7 @@ from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import request_due
 from sync_pipeline.dagster_runs import close_batch, delete_old_runs, keep_partitions, run_batch_part, run_tags
 from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.pipelines.store_search.hook_check import check_all_hooks
 from sync_pipeline.pipelines.store_search.partitions import stores
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
@@ -163,6 +164,32 @@ daily_maintenance = dg.ScheduleDefinition(
 )
 
 
+@dg.op
+def look_at_hooks(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
+    """Puts right the webhooks that BigCommerce deactivated or lost; a full batch makes good what was missed."""
+    found = check_all_hooks(store_search)
+    for store_hash, what in found.items():
+        if "error" in what:
+            context.log.error("the webhooks of store %s could not be looked at: %s", store_hash, what["error"])
+    context.add_output_metadata({"stores": dg.MetadataValue.json(found)})
+    if failed := sorted(store_hash for store_hash, what in found.items() if "error" in what):
+        raise dg.Failure(f"the webhooks of {', '.join(failed)} could not be looked at", allow_retries=False)
+
+
+@dg.job
+def hook_check() -> None:
+    """Looks at every store's webhooks at BigCommerce."""
+    look_at_hooks()
+
+
+daily_hook_check = dg.ScheduleDefinition(
+    name="daily_hook_check",
+    job=hook_check,
+    cron_schedule="43 4 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
 def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=run_status,
@@ -179,9 +206,9 @@ def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.Sensor
     return sensor
 
 
-jobs = [*batch_jobs, drain_events, maintenance]
+jobs = [*batch_jobs, drain_events, maintenance, hook_check]
 
-schedules = [due_batches, daily_maintenance]
+schedules = [due_batches, daily_maintenance, daily_hook_check]
 sensors = [
     pending_batches,
     waiting_events,
