@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
@@ -63,4 +64,7 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
     # uvicorn hands a signal on when it is done.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
+    # What is loaded by now stays: looking through it for garbage would hold every request up for 0.1 s now and then.
+    gc.collect()
+    gc.freeze()
     build_server(app).run(sockets=[listener])

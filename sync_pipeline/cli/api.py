@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.api.app import build_app
-from sync_pipeline.api.server import address_of, listen, serve
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.stores import Stores
@@ -26,6 +24,10 @@ def api(
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: API_PORT, or 8000.")] = None,
 ) -> None:
     """Receives the webhooks of BigCommerce until Ctrl-C: stores each event in the ledger, then acknowledges it."""
+    # A quarter of a second that only this command needs.
+    from sync_pipeline.api.app import build_app  # noqa: PLC0415
+    from sync_pipeline.api.server import address_of, listen, serve  # noqa: PLC0415
+
     with environment("api") as here:
         # Nobody waits for its answer here: its log lines are all it says.
         configure_logging(here.given.log_level, here.given.sync_pipeline_log_file)
