@@ -98,7 +98,7 @@ def test_batches_of_other_triggers_move_no_schedule(
 def test_of_many_who_ask_at_once_only_one_makes_a_batch(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
     add_schedule(ledger, WHAT, cron="0 3 * * *")
     clock.advance(DAY.total_seconds())
-    for _ in range(5):
+    for _ in range(40):
         with ThreadPoolExecutor(8) as pool:
             made = [
                 batch for batches in pool.map(lambda _: request_due(ledger, PIPELINE, 0), range(8)) for batch in batches

@@ -13,14 +13,17 @@ import dagster as dg
 import pytest
 from sqlalchemy import make_url
 
+from sync_pipeline.batches.cron import next_run
 from sync_pipeline.batches.database import make_engine
-from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.models import SyncBatch, SyncSchedule
+from sync_pipeline.batches.schedules import add_schedule, get_schedule
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.batches.secrets import new_key_entry
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline.local.engines import running
 from sync_pipeline.local.processes import start_time
+from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
 from sync_pipeline_tests.commands import Commands
@@ -181,3 +184,31 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
     assert shop.documents()["product-101"]["price"] == 4711
     check_recovered(shop, done)
     assert dev.poll() is None
+
+
+def test_a_cancelled_batchs_run_is_stopped_and_a_due_schedule_runs_by_itself(
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    ledger = shop.pipeline.ledger
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
+    batch = under_way(shop, shop.request(BatchType.ALL).id)
+    worker = worker_of(commands, batch.dagster_run_id or "", monkeypatch)
+    assert commands("batches", "cancel", str(batch.id)).out == f"batch {batch.id} is cancelled\n"
+    wait_for(lambda: start_time(worker) is None, what="the end of the worker", seconds=40)
+    shop.sandbox.admin.clear_faults(shop.hash)
+    cancelled = ledger.get(batch.id)
+    assert (cancelled.status, cancelled.error and cancelled.error["kind"]) == ("failed", "cancelled")
+
+    schedule = add_schedule(ledger, recurring_request(shop.hash, BatchType.SYNONYMS), cron="0 2 * * *")
+    with ledger.session() as session:
+        session.get_one(SyncSchedule, schedule.id).next_run_at = ledger.clock.now()
+
+    def scheduled() -> int | None:
+        found = [one.id for one in ledger.list(store_hash=shop.hash) if one.schedule_id == schedule.id]
+        return found[0] if found else None
+
+    made = wait_for(scheduled, what="the batch of the schedule", seconds=120)
+    done = ended(shop, made)
+    assert (done.status, done.trigger, done.is_scheduled) == ("completed", "schedule", True)
+    after = get_schedule(ledger, schedule.id)
+    assert done.next_run_at == after.next_run_at == next_run("0 2 * * *", "UTC", done.finished_at or ledger.clock.now())

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from sync_pipeline.local.bigcommerce.faults import FaultKind
+from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests.commands import Commands
+from sync_pipeline_tests.waiting import wait_for
 
 
 @pytest.mark.real_elasticsearch
@@ -140,3 +143,21 @@ def test_a_pending_batch_is_cancelled_and_counted(commands: Commands, store: str
     told = commands("batches", "stats").out
     assert "0 pending, 0 processing, 1 completed, 1 failed (last 7 days)" in told
     assert f"store {store}: 1 failed" in told
+
+
+def test_a_batch_that_another_command_runs_is_cancelled_and_writes_no_more(
+    commands: Commands, store: str, sandbox: SandboxServer
+):
+    sandbox.admin.inject(store, FaultKind.LATENCY, path="*/v3/catalog/products", seconds=8)
+    running = commands.start("sync", "run", "--store", store)
+
+    def reading() -> int | None:
+        batches = commands("batches", "list", "--status", "processing", "--json").json()
+        return batches[0]["id"] if batches and "search_index" in batches[0]["counts"] else None
+
+    number = wait_for(reading, what="a batch that reads the shop")
+    assert commands("batches", "cancel", str(number)).status == 0
+    said, _ = running.communicate(timeout=60)
+    assert (running.returncode, f"batch {number} (all of store {store}) failed: it was cancelled" in said) == (1, True)
+    hits = commands("search", "--store", store, "sofa", "--json")
+    assert not [hit for hit in (hits.json() if hits.out else []) if hit["_id"].startswith("product")]
