@@ -26,6 +26,7 @@ from sync_pipeline.batches.webhook_events import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from sync_pipeline.batches.lanes import Lane
     from sync_pipeline.batches.ledger import Ledger
@@ -68,6 +69,17 @@ def _pauses(ledger: Ledger, store_hash: str) -> bool:
     if not failures or ended[0].finished_at is None:
         return False
     return ledger.clock.now() < ended[0].finished_at + min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+
+
+def worked_since(ledger: Ledger, store_hash: str, moment: datetime) -> bool:
+    """Whether a drain of the store was at work after ``moment``."""
+    later = select(SyncBatch.id).where(
+        SyncBatch.scope == store_scope(store_hash),
+        SyncBatch.lane == LaneName.EVENTS.value,
+        SyncBatch.heartbeat_at >= moment,
+    )
+    with ledger.session() as session:
+        return session.scalar(later.limit(1)) is not None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,196 @@
+"""`python -m sync_pipeline_tests.benchmarks.events [RATE:SECONDS…]`: from an edit at the shop to a search that finds it.
+
+Everything runs as `dev` runs it: receiver, sensors, drain; the shop is a sandbox of its own. Edits come at a steady rate,
+each is timed until a search of the store's alias shows it (looked at ten times a second). ELASTICSEARCH_URL names the
+search cluster; the embedded one measures itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import typer
+
+from sync_pipeline.local.bigcommerce.admin_client import SandboxAdmin
+from sync_pipeline.local.engines import running
+from sync_pipeline_tests.benchmarks.processes import cpu_seconds
+from sync_pipeline_tests.commands import Commands
+from sync_pipeline_tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PRODUCTS = 2_000
+STORE = "benchevents"
+LOOK_SECONDS = 0.1
+#: How long after the last edit it may take.
+LATEST_SECONDS = 60.0
+RATES = ["1:300", "20:180", "200:180"]
+
+
+class Watch:
+    """When each edit was made, and when a search first showed it or a later one of the same product."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._made: dict[int, list[tuple[int, float]]] = {}
+        self._lock = threading.Lock()
+        self.seconds: list[float] = []
+        self.over = threading.Event()
+
+    def made(self, product: int, number: int, at: float) -> None:
+        with self._lock:
+            self._made.setdefault(product, []).append((number, at))
+
+    @property
+    def waiting(self) -> int:
+        with self._lock:
+            return sum(map(len, self._made.values()))
+
+    def run(self) -> None:
+        while not self.over.wait(LOOK_SECONDS):
+            with self._lock:
+                wanted = [f"product-{number}" for number in self._made]
+            for start in range(0, len(wanted), 500):
+                self._look(wanted[start : start + 500])
+
+    def _look(self, keys: list[str]) -> None:
+        body = {"query": {"ids": {"values": keys}}, "size": len(keys), "_source": ["name"]}
+        hits = self._http.post(f"/store-{STORE}-products/_search", json=body).json()["hits"]["hits"]
+        now = time.monotonic()
+        with self._lock:
+            for hit in hits:
+                product, shown = int(hit["_id"].partition("-")[2]), hit["_source"]["name"].rpartition(" ")[2]
+                edits = self._made.get(product, [])
+                if not shown.isdecimal() or not hit["_source"]["name"].startswith("Edit "):
+                    continue
+                self.seconds += [now - at for number, at in edits if number <= int(shown)]
+                left = [(number, at) for number, at in edits if number > int(shown)]
+                if left:
+                    self._made[product] = left
+                else:
+                    self._made.pop(product, None)
+
+
+def main(rates: list[str] = typer.Argument(default=None)) -> None:  # noqa: B008 - typer's way
+    """Benchmarks each RATE (edits per second) for so many SECONDS."""
+    with tempfile.TemporaryDirectory() as folder, _sandbox() as shop:
+        given = {"BIGCOMMERCE_API_URL": shop}
+        if url := os.environ.get("ELASTICSEARCH_URL"):
+            given["ELASTICSEARCH_URL"] = url
+        commands = Commands(Path(folder), given)
+        with _dev(commands) as receiver:
+            exports = commands("env", "--json").json()
+            print(f"{platform.machine()}, {os.cpu_count()} cores, {exports['ELASTICSEARCH_URL']}", flush=True)
+            told = commands("stores", "add", STORE, "--token-stdin", "--no-schedules", stdin=f"{STORE}-token\n")
+            assert told.status == 0, told
+            assert commands("sync", "run", "--store", STORE).status == 0
+            assert commands("webhooks", "register", "--store", STORE, "--url", receiver).status == 0
+            with SandboxAdmin(shop) as admin:
+                for rate in rates or RATES:
+                    per_second, _, seconds = rate.partition(":")
+                    _bench(commands, admin, exports["ELASTICSEARCH_URL"], float(per_second), float(seconds))
+            commands("stores", "remove", STORE, "--delete-indices")
+
+
+def _bench(commands: Commands, admin: SandboxAdmin, url: str, rate: float, seconds: float) -> None:
+    watch = Watch(url)
+    before = _cpu(commands)
+    count = round(rate * seconds)
+    with ThreadPoolExecutor(5) as threads:
+        looking = threads.submit(watch.run)
+        began = time.monotonic()
+        edits = []
+        for number in range(count):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            edits.append(threads.submit(_edit, admin, watch, number))
+        for edit in edits:
+            edit.result()
+        took = time.monotonic() - began
+        wait_for(lambda: not watch.waiting or looking.done(), what="the last edit", seconds=LATEST_SECONDS)
+        watch.over.set()
+        looking.result()
+    after = _cpu(commands)
+    cpu = sum(after[pid] - before.get(pid, 0.0) for pid in after)
+    found = sorted(watch.seconds)
+    assert len(found) == count, f"{count - len(found)} edits were never shown"
+    print(
+        f"{count / took:6.1f} edits/s for {took:.0f} s: p50 {found[len(found) // 2]:.2f} s, "
+        f"p99 {found[int(len(found) * 0.99)]:.2f} s, last {found[-1]:.2f} s; {1000 * cpu / count:.1f} CPU-s per 1,000 events",
+        flush=True,
+    )
+
+
+def _edit(admin: SandboxAdmin, watch: Watch, number: int) -> None:
+    product = 1 + number % PRODUCTS
+    at = time.monotonic()
+    admin.update(STORE, "products", product, {"name": f"Edit {number}", "is_visible": True, "channels": [1]})
+    watch.made(product, number, at)
+
+
+def _cpu(commands: Commands) -> dict[int, float]:
+    """The CPU seconds of the receiver and of the runs' processes, by process. Linux only."""
+    status = running(commands.folder / "state")
+    assert status is not None
+    code_server = status.services["code_server"].pid
+    children = [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit() and _parent(folder) == code_server
+    ]
+    return {pid: cpu_seconds(pid) for pid in [status.services["api"].pid or 0, *children]}
+
+
+def _parent(folder: Path) -> int | None:
+    try:
+        return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+@contextmanager
+def _dev(commands: Commands) -> Iterator[str]:
+    """A running `dev`; the receiver's address."""
+    process = commands.start("dev")
+    assert process.stdout is not None
+    receiver = ""
+    for line in process.stdout:
+        receiver = line.split()[1] if line.startswith("Webhooks") else receiver
+        if "Ctrl-C" in line:
+            break
+    try:
+        yield receiver
+    finally:
+        process.terminate()
+        process.communicate(timeout=90)
+        commands("down")
+
+
+@contextmanager
+def _sandbox() -> Iterator[str]:
+    arguments = ("--port", "0", "--quota", "1000000", "--generate", f"{STORE}:1:{PRODUCTS}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sync_pipeline.local.bigcommerce", *arguments], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    typer.run(main)
