@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
 
@@ -73,3 +75,24 @@ def test_words_and_rules_are_kept_by_store_and_go_with_it(stores: Stores):
     stores.remove("a")
     stores.save("a", name="Shop", token="t")
     assert (stores.stop_words("a"), stores.synonym_rules("a")) == ([], [])
+
+
+def test_a_store_without_a_webhook_secret_gets_one_however_many_ask_at_once(stores: Stores):
+    stores.save("abc", name="Shop", token="t")
+    stores.save("own", name="Own", token="t", webhook_secret="chosen")
+    with ThreadPoolExecutor(8) as pool:
+        [secret] = set(pool.map(lambda _: stores.webhook_secret("abc"), range(8)))
+    assert len(secret) >= 40
+    assert secret not in (stores.get("abc").webhook_secret or "")
+    assert stores.secret(stores.get("abc"), "webhook_secret") == secret
+    assert stores.webhook_secret("own") == "chosen"
+    with pytest.raises(UnknownStoreError):
+        stores.webhook_secret("nope")
+
+
+def test_where_a_stores_events_go_is_kept_and_forgotten(stores: Stores):
+    stores.save("abc", name="Shop", token="t")
+    stores.set_webhook_url("abc", "https://hooks.example.com")
+    assert stores.get("abc").webhook_url == "https://hooks.example.com"
+    stores.set_webhook_url("abc", None)
+    assert stores.get("abc").webhook_url is None

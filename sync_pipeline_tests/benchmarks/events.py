@@ -1,8 +1,8 @@
-"""`python -m sync_pipeline_tests.benchmarks.events [RATE:SECONDS…]`: from an edit at the shop to a search that finds it.
+"""`python -m sync_pipeline_tests.benchmarks.events [RATE:SECONDS…]`: from an edit at the shop to a search.
 
-Everything runs as `dev` runs it: receiver, sensors, drain; the shop is a sandbox of its own. Edits come at a steady rate,
-each is timed until a search of the store's alias shows it (looked at ten times a second). ELASTICSEARCH_URL names the
-search cluster; the embedded one measures itself.
+Everything runs as `dev` runs it: receiver, sensors, drain; the shop is a sandbox of its own. Edits come at a steady
+rate, each is timed until a search of the store's alias shows it (looked at ten times a second). ELASTICSEARCH_URL names
+the search cluster; the embedded one measures itself.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def _bench(commands: Commands, admin: SandboxAdmin, url: str, rate: float, secon
     assert len(found) == count, f"{count - len(found)} edits were never shown"
     print(
         f"{count / took:6.1f} edits/s for {took:.0f} s: p50 {found[len(found) // 2]:.2f} s, "
-        f"p99 {found[int(len(found) * 0.99)]:.2f} s, last {found[-1]:.2f} s; {1000 * cpu / count:.1f} CPU-s per 1,000 events",
+        f"p99 {found[int(len(found) * 0.99)]:.2f} s, longest {found[-1]:.2f} s; "
+        f"{1000 * cpu / count:.1f} CPU-s per 1,000 edits",
         flush=True,
     )
 

@@ -1,8 +1,12 @@
 """What the control API takes and gives about events: the mischief, and the counts."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0)]
 
 
 class EventSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -13,14 +17,14 @@ class EventSettings(msgspec.Struct, forbid_unknown_fields=True):
     ``workers`` deliveries overlap and their order is open.
     """
 
-    duplicated: float = 0.0
-    dropped: float = 0.0
-    delayed: float = 0.0
-    delay_seconds: float = 0.5
+    duplicated: Share = 0.0
+    dropped: Share = 0.0
+    delayed: Share = 0.0
+    delay_seconds: Seconds = 0.5
     seed: int = 0
-    retry_factor: float = 1.0
-    timeout_seconds: float = 10.0
-    workers: int = 1
+    retry_factor: Annotated[float, Meta(ge=0)] = 1.0
+    timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
 class EventsView(msgspec.Struct):

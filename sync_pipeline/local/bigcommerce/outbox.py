@@ -84,6 +84,7 @@ class Outbox:
     def view(self) -> EventsView:
         """What became of the events since the last reset, and what still waits."""
         with self._changed:
+            self._release()
             counts = {name: self._counts[name] for name in EventsView.counted}
             queued = len(self._ready) + len(self._delayed) + self._counts["under_way"]
             blocked = self._blocklist.blocked(self._clock.now())

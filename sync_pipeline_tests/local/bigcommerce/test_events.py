@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
@@ -282,3 +283,9 @@ def test_with_a_client_secret_events_are_signed(receiver: Receiver):
         wait_for(lambda: server.admin.events("demo").delivered, what="the event")
     [received] = receiver.received
     assert Webhook("c2ho").verify(received.body, received.headers) == received.event
+
+
+@pytest.mark.parametrize("wrong", [EventSettings(dropped=1.5), EventSettings(delayed=-1), EventSettings(workers=0)])
+def test_mischief_that_cannot_be_is_refused(demo: Shop, wrong: EventSettings):
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        demo.admin.configure_events("demo", wrong)
