@@ -37,7 +37,7 @@ def explain(
         emit_json(facts)
     else:
         say(conclusion.sentence)
-        for name in ("index", "bigcommerce", "dead_letter", "batch"):
+        for name in ("index", "bigcommerce", "event", "dead_letter", "batch"):
             say(f"  {name.replace('_', ' '):<12} {_told(facts[name])}")
     return 0 if conclusion.in_step else 1
 
@@ -51,6 +51,7 @@ def explanation_fields(explanation: Explanation) -> dict[str, Any]:
         "conclusion": conclusion.sentence,
         "index": _index(explanation),
         "bigcommerce": _bigcommerce(explanation),
+        "event": _event(explanation),
         "dead_letter": _dead_letter(explanation),
         "batch": _batch(explanation),
     }
@@ -77,6 +78,20 @@ def _bigcommerce(explanation: Explanation) -> dict[str, Any]:
             return {"state": "rejected", "reason": reason, "message": message}
         case Operation(fingerprint=fingerprint):
             return {"state": "to be indexed", "fingerprint": fingerprint}
+
+
+def _event(explanation: Explanation) -> dict[str, Any] | None:
+    event = explanation.event
+    if event is None:
+        return None
+    return {
+        "state": event.state,
+        "id": event.id,
+        "scope": event.scope,
+        "received_at": event.received_at,
+        "done_at": event.done_at,
+        "error": event.error,
+    }
 
 
 def _dead_letter(explanation: Explanation) -> dict[str, Any] | None:

@@ -132,8 +132,12 @@ def _stores(here: Environment) -> list[dict[str, Any]]:
     pipeline = here.store_search
 
     def look(store_hash: str) -> str:
+        store = here.stores.get(store_hash)
+        if store.uninstalled_at is not None:
+            raise SyncPipelineError(f"it uninstalled the app: `sync-pipeline stores reenter-token {store_hash}`")
+
         async def ask() -> str:
-            async with pipeline.catalog(here.stores.get(store_hash)) as catalog:
+            async with pipeline.catalog(store) as catalog:
                 scopes = await catalog.probe_scopes()
             missing = sorted(scope for scope, granted in scopes.items() if not granted)
             if missing:

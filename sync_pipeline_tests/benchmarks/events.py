@@ -2,7 +2,8 @@
 
 Everything runs as `dev` runs it: receiver, sensors, drain; the shop is a sandbox of its own. Edits come at a steady
 rate, each is timed until a search of the store's alias shows it (looked at ten times a second). ELASTICSEARCH_URL names
-the search cluster; the embedded one measures itself.
+the search cluster; the embedded one measures itself. With `--rebuild RATE` the store has 20,000 products, and a full
+batch runs while they are edited; in the end nothing may be left for an incremental batch to do.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
@@ -32,7 +33,7 @@ from sync_pipeline_tests.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PRODUCTS = 2_000
+PRODUCTS, MANY_PRODUCTS = 2_000, 20_000
 STORE = "benchevents"
 LOOK_SECONDS = 0.1
 #: How long after the last edit it may take.
@@ -48,6 +49,7 @@ class Watch:
         self._made: dict[int, list[tuple[int, float]]] = {}
         self._lock = threading.Lock()
         self.seconds: list[float] = []
+        self.searches = self.failed = 0
         self.over = threading.Event()
 
     def made(self, product: int, number: int, at: float) -> None:
@@ -68,8 +70,13 @@ class Watch:
 
     def _look(self, keys: list[str]) -> None:
         body = {"query": {"ids": {"values": keys}}, "size": len(keys), "_source": ["name"]}
-        hits = self._http.post(f"/store-{STORE}-products/_search", json=body).json()["hits"]["hits"]
+        answer = self._http.post(f"/store-{STORE}-products/_search", json=body)
         now = time.monotonic()
+        self.searches += 1
+        if answer.status_code != 200:
+            self.failed += 1
+            return
+        hits = answer.json()["hits"]["hits"]
         with self._lock:
             for hit in hits:
                 product, shown = int(hit["_id"].partition("-")[2]), hit["_source"]["name"].rpartition(" ")[2]
@@ -84,9 +91,10 @@ class Watch:
                     self._made.pop(product, None)
 
 
-def main(rates: list[str] = typer.Argument(default=None)) -> None:  # noqa: B008 - typer's way
+def main(rates: Annotated[list[str] | None, typer.Argument()] = None, rebuild: float = 0.0) -> None:
     """Benchmarks each RATE (edits per second) for so many SECONDS."""
-    with tempfile.TemporaryDirectory() as folder, _sandbox() as shop:
+    products = MANY_PRODUCTS if rebuild else PRODUCTS
+    with tempfile.TemporaryDirectory() as folder, _sandbox(products) as shop:
         given = {"BIGCOMMERCE_API_URL": shop}
         if url := os.environ.get("ELASTICSEARCH_URL"):
             given["ELASTICSEARCH_URL"] = url
@@ -99,7 +107,10 @@ def main(rates: list[str] = typer.Argument(default=None)) -> None:  # noqa: B008
             assert commands("sync", "run", "--store", STORE).status == 0
             assert commands("webhooks", "register", "--store", STORE, "--url", receiver).status == 0
             with SandboxAdmin(shop) as admin:
-                for rate in rates or RATES:
+                if rebuild:
+                    _rebuild(commands, admin, exports["ELASTICSEARCH_URL"], rebuild)
+                    rates = []
+                for rate in RATES if rates is None else rates:
                     per_second, _, seconds = rate.partition(":")
                     _bench(commands, admin, exports["ELASTICSEARCH_URL"], float(per_second), float(seconds))
             commands("stores", "remove", STORE, "--delete-indices")
@@ -134,8 +145,37 @@ def _bench(commands: Commands, admin: SandboxAdmin, url: str, rate: float, secon
     )
 
 
-def _edit(admin: SandboxAdmin, watch: Watch, number: int) -> None:
-    product = 1 + number % PRODUCTS
+def _rebuild(commands: Commands, admin: SandboxAdmin, url: str, rate: float) -> None:
+    watch = Watch(url)
+    number = 0
+    with ThreadPoolExecutor(6) as threads:
+        looking = threads.submit(watch.run)
+        building = threads.submit(commands, "sync", "run", "--store", STORE, "--json", timeout=600)
+        began = time.monotonic()
+        while not building.done():
+            threads.submit(_edit, admin, watch, number, MANY_PRODUCTS)
+            number += 1
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+        took = time.monotonic() - began
+        built = building.result()
+        assert built.status == 0, built
+        wait_for(lambda: not watch.waiting or looking.done(), what="the last edit", seconds=LATEST_SECONDS)
+        watch.over.set()
+        looking.result()
+    missed = number - len(watch.seconds)
+    dry_run = ("sync", "run", "--store", STORE, "--type", "product", "--mode", "incremental", "--dry-run", "--json")
+    [left] = commands(*dry_run).json()
+    found = sorted(watch.seconds)
+    print(
+        f"{MANY_PRODUCTS} products rebuilt in {took:.0f} s under {number / took:.0f} edits/s: {missed} of {number} "
+        f"missed, p99 {found[int(len(found) * 0.99)]:.2f} s; {watch.failed} of {watch.searches} searches failed; an "
+        f"incremental batch would create {left['create']}, update {left['update']}, delete {left['delete']}",
+        flush=True,
+    )
+
+
+def _edit(admin: SandboxAdmin, watch: Watch, number: int, products: int = PRODUCTS) -> None:
+    product = 1 + number % products
     at = time.monotonic()
     admin.update(STORE, "products", product, {"name": f"Edit {number}", "is_visible": True, "channels": [1]})
     watch.made(product, number, at)
@@ -180,8 +220,8 @@ def _dev(commands: Commands) -> Iterator[str]:
 
 
 @contextmanager
-def _sandbox() -> Iterator[str]:
-    arguments = ("--port", "0", "--quota", "1000000", "--generate", f"{STORE}:1:{PRODUCTS}")
+def _sandbox(products: int) -> Iterator[str]:
+    arguments = ("--port", "0", "--quota", "1000000", "--generate", f"{STORE}:1:{products}")
     process = subprocess.Popen(
         [sys.executable, "-m", "sync_pipeline.local.bigcommerce", *arguments], stdout=subprocess.PIPE, text=True
     )

@@ -19,6 +19,7 @@ from sync_pipeline.batches.models import SyncBatch, SyncSchedule
 from sync_pipeline.batches.schedules import add_schedule, get_schedule
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.batches.secrets import new_key_entry
+from sync_pipeline.local.bigcommerce.event_messages import EventSettings
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline.local.engines import running
@@ -29,6 +30,7 @@ from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import _temporary_database
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
+from sync_pipeline_tests.pipelines.store_search.told_events import states
 from sync_pipeline_tests.waiting import wait_for
 
 pytestmark = pytest.mark.chaos
@@ -144,6 +146,51 @@ def test_batches_go_from_pending_to_their_end_and_a_killed_daemon_comes_back(
     failed = ended(shop, shop.request(BatchType.PRODUCT).id)
     assert (failed.status, failed.error["kind"], failed.error["store"]) == ("failed", "unauthorized", shop.hash)
     assert shop.documents() == served
+    assert dev.poll() is None
+
+
+def shown(shop: Shop, name: str) -> None:
+    """Until a search shows the product under its new name."""
+
+    def look() -> bool:
+        shop.refresh()
+        return shop.documents()["product-101"]["name"] == name
+
+    wait_for(look, what=f"{name} in the index", seconds=120)
+
+
+@pytest.mark.invariant("1.1", "1.4", "1.5", "2.5")
+def test_events_survive_a_killed_drain_and_a_killed_receiver(
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    admin = shop.sandbox.admin
+    shop.run_plain()
+    status = running(commands.folder / "state")
+    assert status is not None
+    receiver = f"http://127.0.0.1:{status.services['api'].port}"
+    made = commands("webhooks", "register", "--store", shop.hash, "--url", receiver)
+    assert made.status == 0, made
+    admin.configure_events(shop.hash, EventSettings(retry_factor=0.01))
+
+    # Edited, told, found; then the drain is killed while it fetches, and the next one does its work.
+    admin.update(shop.hash, "products", 101, {"name": "Told by a webhook"})
+    shown(shop, "Told by a webhook")
+    [drain] = [batch for batch in shop.pipeline.ledger.list(store_hash=shop.hash) if batch.lane == "events"]
+    assert drain.dagster_run_id is not None
+    admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
+    admin.update(shop.hash, "products", 101, {"name": "Told to a dead drain"})
+    wait_for(lambda: "claimed" in states(shop).values(), what="a claimed event")
+    os.kill(worker_of(commands, drain.dagster_run_id, monkeypatch), signal.SIGKILL)
+    admin.clear_faults(shop.hash)
+    assert ended(shop, drain.id).error["kind"] == "lost"
+    shown(shop, "Told to a dead drain")
+
+    # What is told while nobody listens is told again.
+    receiver_is_back = kill_service(commands, "api")
+    admin.update(shop.hash, "products", 101, {"name": "Told to nobody"})
+    wait_for(receiver_is_back, what="the next receiver")
+    shown(shop, "Told to nobody")
+    wait_for(lambda: set(states(shop).values()) <= {"done", "coalesced"}, what="every event done")
     assert dev.poll() is None
 
 

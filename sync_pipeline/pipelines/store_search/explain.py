@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from sync_pipeline.batches.models import DeadLetter
+from sync_pipeline.batches.models import DeadLetter, WebhookEvent
 from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import get
@@ -40,7 +40,8 @@ class Explanation:
     """The facts of one document.
 
     ``index`` is the physical index behind the alias, None before the first build; ``indexed`` what it holds; ``live``
-    what BigCommerce's record becomes now, None when there is no such record; ``batch`` the newest one of its part.
+    what BigCommerce's record becomes now, None when there is no such record; ``batch`` the newest one of its part;
+    ``event`` the newest webhook event about it that is still kept.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Explanation:
     live: Operation | Filtered | Rejected | None
     dead_letter: DeadLetter | None
     batch: SyncBatch | None
+    event: WebhookEvent | None
 
     @property
     def conclusion(self) -> Conclusion:
@@ -79,6 +81,7 @@ async def explain(pipeline: StoreSearch, store: Store, text: str) -> Explanation
             live=live,
             dead_letter=_dead_letter(pipeline, store, key),
             batch=_newest_batch(pipeline, store, part),
+            event=_newest_event(pipeline, store, key),
         )
 
 
@@ -131,6 +134,12 @@ def _dead_letter(pipeline: StoreSearch, store: Store, key: str) -> DeadLetter | 
     )
     with pipeline.ledger.session() as session:
         return session.scalar(query)
+
+
+def _newest_event(pipeline: StoreSearch, store: Store, key: str) -> WebhookEvent | None:
+    about_it = select(WebhookEvent).where(WebhookEvent.store_hash == store.hash, WebhookEvent.key == key)
+    with pipeline.ledger.session() as session:
+        return session.scalar(about_it.order_by(WebhookEvent.id.desc()).limit(1))
 
 
 def _newest_batch(pipeline: StoreSearch, store: Store, part: Part) -> SyncBatch | None:

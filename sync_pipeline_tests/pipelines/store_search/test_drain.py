@@ -21,6 +21,7 @@ from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.pipelines.store_search import drain as draining
 from sync_pipeline.pipelines.store_search.automation import waiting_events
 from sync_pipeline.pipelines.store_search.builds import IndexCheckError, StoreBuild
+from sync_pipeline.pipelines.store_search.explain import explain
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
@@ -132,6 +133,17 @@ def test_a_store_that_uninstalled_the_app_is_left_in_peace_and_keeps_its_index(i
         drain(indexed)
     assert indexed.documents() == before
     assert stores_with_events(indexed.pipeline.ledger) == []
+    indexed.pipeline.stores.change_token(indexed.hash, "another")
+    assert indexed.pipeline.stores.get(indexed.hash).uninstalled_at is None
+
+
+def test_an_explanation_names_the_newest_event(indexed: Shop):
+    tell_product(indexed, 101)
+    drain(indexed)
+    newest = tell_product(indexed, 101)
+    found = asyncio.run(explain(indexed.pipeline, indexed.pipeline.stores.get(indexed.hash), "product-101"))
+    assert found.event is not None
+    assert (found.event.id, found.event.state) == (newest, "waiting")
 
 
 def test_a_store_that_still_answers_has_not_uninstalled_the_app(indexed: Shop):
