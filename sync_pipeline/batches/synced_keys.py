@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import SyncedKey
@@ -21,13 +21,17 @@ Seen = dict[str, dict[str, str]]
 
 
 def remember(ledger: Ledger, scope: str, seen: Mapping[str, Mapping[str, str]]) -> None:
-    """Replaces what is remembered of the scope: by kind, each key's value. One transaction."""
+    """Replaces what is remembered of the scope: by kind, each key's value. One transaction.
+
+    One after the other for a scope: a batch and a drain may do so at the same moment.
+    """
     rows = [
         {"scope": scope, "kind": kind, "key": key, "value": value}
         for kind, values in seen.items()
         for key, value in values.items()
     ]
     with ledger.session() as session:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"synced_keys {scope}", 0))))
         session.execute(delete(SyncedKey).where(SyncedKey.scope == scope))
         if rows:
             session.execute(insert(SyncedKey), rows)
