@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 
@@ -33,7 +33,7 @@ async def scan(
     fields: Sequence[str] = (),
     query: dict[str, Any] | None = None,
     page: int = 1000,
-) -> AsyncIterator[list[StoredDocument]]:
+) -> AsyncGenerator[list[StoredDocument]]:
     """Every document of an index, or those that ``query`` finds, in pages, as of the last refresh before the call.
 
     ``fields`` are source paths (``sync.fingerprint``; ``*`` for all). A shard that cannot answer fails the whole scan:

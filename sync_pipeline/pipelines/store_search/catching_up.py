@@ -8,6 +8,7 @@ which was written into it must have been found gone since. What belongs here: th
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +71,14 @@ class CatchingUp:
                     continue
                 with self.cluster.errors(f"refreshing index {source}"):
                     await self.cluster.repeatable.indices.refresh(index=source, ignore_unavailable=True)
-                async for page in self._scan(source, self._of_others, fields=["*"]):
-                    held = await index.get([document.key for document in page], fields=())
-                    yield [
-                        Operation(document.key, document.version, body=msgspec.json.encode(document.source))
-                        for document in page
-                        if document.key not in held or held[document.key].version < document.version
-                    ]
+                async with aclosing(self._scan(source, self._of_others, fields=["*"])) as found:
+                    async for page in found:
+                        held = await index.get([document.key for document in page], fields=())
+                        yield [
+                            Operation(document.key, document.version, body=msgspec.json.encode(document.source))
+                            for document in page
+                            if document.key not in held or held[document.key].version < document.version
+                        ]
 
         return (await delivery.run(pages())).outcomes[Outcome.WRITTEN]
 
@@ -88,8 +90,9 @@ class CatchingUp:
     async def missing(self, written: Collection[int]) -> int:
         """How many of the keys ``written`` (as ``key_hash``) the index lacks without anybody having found them gone."""
         left = set(written)
-        async for page in scan(self.cluster, self.name):
-            left.difference_update(key_hash(document.key) for document in page)
+        async with aclosing(scan(self.cluster, self.name)) as pages:
+            async for page in pages:
+                left.difference_update(key_hash(document.key) for document in page)
         if left:
             # Read after the index: what was deleted from it was buried before.
             gone = await asyncio.to_thread(self.tombstones.laid_by_others, since=self.made_version)
@@ -99,16 +102,17 @@ class CatchingUp:
     async def keys_before(self, source: str) -> set[int]:
         """The keys of ``source`` that were there when the index was made, as ``key_hash``: what a copy must have."""
         before = {"range": {"sync.version": {"lte": self.made_version}}}
-        pages = self._scan(source, before)
-        return {key_hash(document.key) async for page in pages for document in page}
+        async with aclosing(self._scan(source, before)) as pages:
+            return {key_hash(document.key) async for page in pages for document in page}
 
     async def _scan(
         self, source: str, query: dict[str, Any], fields: Sequence[str] = ()
     ) -> AsyncGenerator[list[StoredDocument]]:
         """The documents that a query finds; none of an index that somebody has removed."""
         try:
-            async for page in scan(self.cluster, source, fields=fields, query=query):
-                yield page
+            async with aclosing(scan(self.cluster, source, fields=fields, query=query)) as pages:
+                async for page in pages:
+                    yield page
         except SearchClusterError as error:
             if error.error_type != "index_not_found_exception":
                 raise
