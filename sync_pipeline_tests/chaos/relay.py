@@ -6,11 +6,14 @@ not: HTTP, which fault_proxy.py understands.
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+
+from sync_pipeline_tests.waiting import wait_for
 
 HOST = "127.0.0.1"
 
@@ -44,13 +47,25 @@ class Relay:
 
     def come_back(self) -> None:
         """Accepts connections (again), always at the same port."""
+        wait_for(self._listen, what=f"port {self.port}: the last listener, or a connection that took it meanwhile")
+        listener = self._listener
+        assert listener is not None
+        self.port = listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def _listen(self) -> bool:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
+        try:
+            listener.bind((HOST, self.port))
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
         listener.listen(64)
-        self.port = listener.getsockname()[1]
         self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return True
 
     def go_away(self) -> None:
         """Cuts every connection, and refuses new ones."""
