@@ -79,7 +79,7 @@ def pending_batches(
 
 @dg.op(description="Applies waiting webhook events to the live indices until none came for a minute.")
 def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
-    """The drain. What it did stands in the ledger, in its output's metadata, and with the assets that it changed."""
+    """The drain. What it did stands in the ledger and, as figures, in its output's metadata."""
     try:
         with run_batch_part(
             context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
