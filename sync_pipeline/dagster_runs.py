@@ -158,21 +158,31 @@ def run_job(
     return None if result.success else _why_failed(result)
 
 
-def terminate_run(run_id: str) -> bool:
-    """Asks Dagster to end a run; whether it will.
+def terminate_runs(batch: SyncBatch) -> list[str]:
+    """Asks Dagster to end the runs of a batch's attempt, also one that still waits in the queue; those that it will.
 
-    False, with nothing done, for a run that is over or unknown; and for one that another process of ours runs by
-    itself: the ledger's fence stops that one at its next write. Raises DagsterStorageUnavailableError.
+    A run that another process of ours executes by itself is none of them: the ledger's fence stops that one at its next
+    write. Raises DagsterStorageUnavailableError.
     """
     with _reachable_storage():
         instance = dg.DagsterInstance.get()
-        run = instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
-            return False
-        try:
-            return instance.run_coordinator.cancel_run(run_id)
-        except dg.DagsterError:  # its code server is away, and the run with it
-            return False
+        return [run_id for run_id in runs_in_flight(instance, batch) if _terminates(instance, run_id)]
+
+
+def runs_in_flight(instance: dg.DagsterInstance, batch: SyncBatch) -> list[str]:
+    """The unfinished runs of a batch's attempt: the one that holds it, and those that were started for it."""
+    tags = {BATCH_TAG: str(batch.id), ATTEMPT_TAG: str(batch.attempt)}
+    filters = [dg.RunsFilter(statuses=IN_FLIGHT, tags=tags)]
+    if batch.dagster_run_id is not None:  # one that a person started carries no batch
+        filters.append(dg.RunsFilter(statuses=IN_FLIGHT, run_ids=[batch.dagster_run_id]))
+    return sorted({run_id for each in filters for run_id in instance.get_run_ids(each)})
+
+
+def _terminates(instance: dg.DagsterInstance, run_id: str) -> bool:
+    try:
+        return instance.run_coordinator.cancel_run(run_id)
+    except dg.DagsterError:  # its code server is away, and the run with it
+        return False
 
 
 def delete_old_runs(instance: dg.DagsterInstance, *, older_than: datetime, limit: int) -> int:

@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from sync_pipeline.dagster_runs import PARTITION_TAG, delete_old_runs, keep_partitions, terminate_run
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.dagster_runs import (
+    ATTEMPT_TAG,
+    PARTITION_TAG,
+    delete_old_runs,
+    keep_partitions,
+    run_tags,
+    runs_in_flight,
+    terminate_runs,
+)
 
 
 @dg.op
@@ -59,11 +68,24 @@ def test_partitions_go_unless_wanted_or_in_use(instance: dg.DagsterInstance):
     assert set(instance.get_dynamic_partitions("stores")) == {"wanted", "in-use"}
 
 
+def batch_of(run_id: str | None = None) -> SyncBatch:
+    return SyncBatch(id=12, attempt=2, type="all", trigger="manual", lane="bulk", dagster_run_id=run_id)
+
+
 def test_a_run_that_is_over_unknown_or_not_dagsters_to_stop_is_left_alone(instance: dg.DagsterInstance):
     over = ended_run(instance)
-    assert terminate_run(over) is False
-    assert terminate_run("no-such-run") is False
-    assert terminate_run(run_in_flight(instance).run_id) is False
+    for run_id in (over, "no-such-run", run_in_flight(instance).run_id):
+        assert terminate_runs(batch_of(run_id)) == []
     by_id = instance.get_run_by_id(over)
     assert by_id is not None
     assert by_id.status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_the_runs_of_a_batch_are_those_of_its_attempt_and_the_one_that_holds_it(instance: dg.DagsterInstance):
+    batch = batch_of()
+    started = run_in_flight(instance, **run_tags(batch)).run_id
+    run_in_flight(instance, **{**run_tags(batch), ATTEMPT_TAG: "1"})
+    by_hand = run_in_flight(instance).run_id
+    assert runs_in_flight(instance, batch) == [started]
+    assert runs_in_flight(instance, batch_of(by_hand)) == sorted([started, by_hand])
+    assert runs_in_flight(instance, batch_of(ended_run(instance))) == [started]

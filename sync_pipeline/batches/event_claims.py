@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
-from sqlalchemy import select, update
+from sqlalchemy import func, select, text, update
 
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.ledger import lane_holder
@@ -28,14 +28,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from sqlalchemy import TextClause
+
     from sync_pipeline.batches.lanes import Lane
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncBatch as Batch
 
 OPEN = ("waiting", "claimed")
+#: With each drain that died with an event, so many times fewer are claimed together; from ALONE_AFTER on one key alone.
+SHARED, ALONE_AFTER = 30, 2
+#: When so many drains died with an event, the last with it alone, there is no other try.
+DEADLY_AFTER = 3
 #: After a failed drain the store's next one waits: 30 s, then twice as long each time, at most 15 minutes.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 _REMEMBERED_FAILURES = 6
+
+# Another event of the same hash may wait by now, or be stored at this very moment: the two become one.
+_UNCLAIM = """
+WITH freed AS (
+    DELETE FROM sync_pipeline.webhook_events
+    WHERE store_hash = :store AND state = 'claimed' AND claimed_by {whose} :holder
+    RETURNING *
+)
+INSERT INTO sync_pipeline.webhook_events AS waiting
+    (id, store_hash, scope, key, hash, payload, received, attempts, received_at)
+SELECT min(id), store_hash, min(scope), min(key), hash, min(payload), sum(received), max(attempts) - {given_back},
+    min(received_at)
+FROM freed
+GROUP BY store_hash, hash
+ON CONFLICT (store_hash, hash) WHERE state = 'waiting'
+DO UPDATE SET received = waiting.received + excluded.received,
+    attempts = greatest(waiting.attempts, excluded.attempts)
+RETURNING id
+"""
+_FREE = text(_UNCLAIM.format(whose="IS DISTINCT FROM", given_back=0))
+_GIVE_BACK = text(_UNCLAIM.format(whose="=", given_back=1))
 
 
 def stores_with_events(ledger: Ledger) -> list[str]:
@@ -96,54 +123,43 @@ class EventClaims:
         return lane_holder(self.batch)
 
     def free(self) -> int:
-        """Makes events wait again that earlier holders of the lane claimed and did not end; how many."""
-        self.lane.check()
-        claimed = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "claimed")
-        with self.ledger.session() as session:
-            ids = session.scalars(
-                select(WebhookEvent.id).where(*claimed, WebhookEvent.claimed_by != self.holder).with_for_update()
-            ).all()
-            # Another event of the same hash may wait by now: then this one has nothing to add to it.
-            for number in ids:
-                self._free(session, number)
-        return len(ids)
+        """Makes events wait again that earlier holders of the lane claimed and died with; how many."""
+        return self._unclaim(_FREE)
 
-    @staticmethod
-    def _free(session, number: int) -> None:
-        event = session.get(WebhookEvent, number)
-        twin = session.scalar(
-            select(WebhookEvent).where(
-                WebhookEvent.store_hash == event.store_hash,
-                WebhookEvent.hash == event.hash,
-                WebhookEvent.state == "waiting",
-            )
-        )
-        if twin is not None:
-            twin.received += event.received
-            twin.attempts = max(twin.attempts, event.attempts)
-            session.delete(event)
-        else:
-            event.state, event.claimed_by = "waiting", None
-        session.flush()
+    def give_back(self) -> int:
+        """Makes this holder's own events wait again, as if they had never been claimed; how many.
+
+        For a drain that ends by a failure that is no event's fault: only death counts against those it held.
+        """
+        return self._unclaim(_GIVE_BACK)
 
     def take(self, limit: int) -> Sequence[WebhookEvent]:
-        """Claims the oldest waiting events, at most ``limit``."""
+        """Claims the oldest waiting events, at most ``limit``; first those of keys with which the fewest drains died.
+
+        The more died, the fewer are claimed together, and in the end one key at a time: what kills drains is soon
+        alone, and everything else done.
+        """
         self.lane.check()
-        oldest = (
-            select(WebhookEvent.id)
-            .where(WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "waiting")
-            .order_by(WebhookEvent.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+        waiting = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "waiting")
+        deaths, first = func.max(WebhookEvent.attempts).label("deaths"), func.min(WebhookEvent.id).label("first")
+        keys = select(WebhookEvent.key, deaths, first).where(*waiting).group_by(WebhookEvent.key).subquery()
+        oldest = select(WebhookEvent.id).where(*waiting).order_by(WebhookEvent.id).with_for_update(skip_locked=True)
         values = {
             "state": "claimed",
             "claimed_by": self.holder,
             "batch_id": self.batch.id,
             "attempts": WebhookEvent.attempts + 1,
         }
-        taken = update(WebhookEvent).where(WebhookEvent.id.in_(oldest)).values(values).returning(WebhookEvent)
         with self.ledger.session() as session:
+            next_one = session.execute(select(keys).order_by(keys.c.deaths, keys.c.first).limit(1)).first()
+            if next_one is None:
+                return []
+            if next_one.deaths >= ALONE_AFTER:
+                oldest = oldest.where(WebhookEvent.key == next_one.key)
+            else:
+                alike = select(keys.c.key).where(keys.c.deaths == next_one.deaths)
+                oldest = oldest.where(WebhookEvent.key.in_(alike)).limit(max(1, limit // SHARED**next_one.deaths))
+            taken = update(WebhookEvent).where(WebhookEvent.id.in_(oldest)).values(values).returning(WebhookEvent)
             return sorted(session.scalars(taken), key=lambda event: event.id)
 
     def end(self, states: dict[int, str], errors: dict[int, str]) -> None:
@@ -164,6 +180,11 @@ class EventClaims:
                 raise FencedError(f"{len(states) - len(mine)} events of {self.batch.scope} were taken over by another")
             for event in mine:
                 event.state, event.error, event.done_at = states[event.id], errors.get(event.id), now
+
+    def _unclaim(self, statement: TextClause) -> int:
+        self.lane.check()
+        with self.ledger.session() as session:
+            return len(session.execute(statement, {"store": self.batch.store_hash, "holder": self.holder}).all())
 
 
 @contextmanager

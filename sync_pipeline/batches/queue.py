@@ -26,6 +26,9 @@ STALE_AFTER = timedelta(seconds=30)
 #: A batch reserved for a run that never claimed it is given up after this.
 RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
 
+#: A batch that may start is started within some seconds, when there is room for a run.
+WAITS_LONG = timedelta(seconds=20)
+
 
 def due(ledger: Ledger, pipeline: str, *, lane: LaneName = LaneName.BULK, limit: int = 20) -> Sequence[SyncBatch]:
     """A pipeline's pending batches of a lane that may start now: the oldest of each scope whose lane is free."""
@@ -49,6 +52,13 @@ def due(ledger: Ledger, pipeline: str, *, lane: LaneName = LaneName.BULK, limit:
         return session.scalars(
             select(SyncBatch).where(SyncBatch.id.in_(oldest)).order_by(SyncBatch.id).limit(limit)
         ).all()
+
+
+def kept_waiting(ledger: Ledger, pipeline: str) -> bool:
+    """Whether a batch that may start has waited for long: others have taken all the runs that may be at once."""
+    before = ledger.clock.now() - WAITS_LONG
+    startable = [batch for lane in LaneName for batch in due(ledger, pipeline, lane=lane)]
+    return any((batch.not_before or batch.requested_at) < before for batch in startable)
 
 
 def request_unless_pending(ledger: Ledger, request: BatchRequest) -> SyncBatch | None:

@@ -69,23 +69,22 @@ def cancel(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json
     with environment("batches cancel") as here:
         reap(here.ledger)
         batch = here.ledger.cancel(batch_id)
-        if batch.dagster_run_id is not None:
-            _stop_run(here, batch.dagster_run_id)
+        _stop_runs(here, batch)
     emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is cancelled")
 
 
-def _stop_run(here: Environment, run_id: str) -> None:
+def _stop_runs(here: Environment, batch: SyncBatch) -> None:
     """Also a run that is not stopped writes no more: the batch has lost its lane."""
     from sync_pipeline.dagster_runs import (  # noqa: PLC0415 - Dagster costs a second of every command
         DagsterStorageUnavailableError,
-        terminate_run,
+        terminate_runs,
     )
 
     here.become_dagster()
     try:
-        terminate_run(run_id)
+        terminate_runs(batch)
     except DagsterStorageUnavailableError as error:
-        warn(f"run {run_id} was not told to stop, it ends at its next write: {error}")
+        warn(f"a run of batch {batch.id} that there may be was not told to stop, it ends at its next write: {error}")
 
 
 @app.command()

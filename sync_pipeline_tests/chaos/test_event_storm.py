@@ -115,15 +115,13 @@ def killed_drain(shop: Shop) -> None:
     ledger = shop.pipeline.ledger
     run_id = secrets.token_hex(8)
     run = Run(run_id, (EVENTS,), replace(events_request(shop.hash), reserved_for=run_id))
-    end = EventClaims.end
 
-    def die(claims: EventClaims, *_: object) -> None:
-        if claims.batch.dagster_run_id == run_id:
-            raise KilledError
-        end(claims, *_)  # pyright: ignore
+    def die(*_: object) -> None:
+        raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EventClaims, "end", die)
+        for name in ("end", "give_back"):
+            patch.setattr(EventClaims, name, die)
         try:
             with batch_part(ledger, run) as part:
                 asyncio.run(shop.pipeline.drain(part, linger=0))

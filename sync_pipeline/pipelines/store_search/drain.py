@@ -9,15 +9,15 @@ are written (event_delivery.py).
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from sync_pipeline.batches.event_claims import EventClaims, listening
+from sync_pipeline.batches.event_claims import DEADLY_AFTER, EventClaims, listening
 from sync_pipeline.batches.lanes import FencedError
-from sync_pipeline.batches.queue import request_unless_pending
+from sync_pipeline.batches.queue import kept_waiting, request_unless_pending
 from sync_pipeline.batches.requests import Mode, Trigger
 from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError, MissingScopeError, UnauthorizedError
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
@@ -28,7 +28,7 @@ from sync_pipeline.pipelines.store_search.event_delivery import EventDelivery
 from sync_pipeline.pipelines.store_search.event_groups import EventBooks, EventGroup
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.store_facts import StoreFacts
-from sync_pipeline.pipelines.store_search.types import EVENTS, BatchType, Part
+from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType, Part
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import Store
@@ -40,8 +40,9 @@ log = structlog.get_logger("sync_pipeline.store_search")
 
 #: How many events are claimed at once.
 GROUP = 1000
-#: A drain waits so long for more, and ends after so much in all; groups begin at most once in so much (seconds).
-LINGER, LONGEST, PACE = 60.0, 600.0, 1.0
+#: Seconds. A drain waits so long for more, and ends after so much in all, or after its turn when batches are kept
+#: waiting; groups begin at most once in PACE.
+LINGER, LONGEST, TURN, PACE = 60.0, 600.0, 60.0, 1.0
 POLL = 0.5
 #: When so many keys in a row fail alone, it is not they that are broken.
 MOST_POISONED = 20
@@ -68,6 +69,7 @@ class Drain:
     store: Store
     linger: float = LINGER
     longest: float = LONGEST
+    turn: float = TURN
     books: EventBooks = field(default_factory=EventBooks)
     _poisoned: int = 0
 
@@ -76,9 +78,21 @@ class Drain:
 
         Raises what ends it early; events that it had claimed by then are taken again by the next drain.
         """
-        ledger, batch, clock = self.part.ledger, self.part.batch, self.pipeline.clock
-        claims = EventClaims(ledger, self.part.lane, batch)
+        claims = EventClaims(self.part.ledger, self.part.lane, self.part.batch)
         await asyncio.to_thread(claims.free)
+        try:
+            figures = await self._drain(claims)
+        finally:
+            # Whoever gets here lives: the end of this drain is not held against the events that it has in hand.
+            with suppress(SyncPipelineError):
+                await asyncio.to_thread(claims.give_back)
+        if not self.books.balance:
+            raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
+        await asyncio.to_thread(self.part.record, EVENTS, figures)
+        return figures
+
+    async def _drain(self, claims: EventClaims) -> dict[str, Any]:
+        ledger, batch, clock = self.part.ledger, self.part.batch, self.pipeline.clock
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(self.pipeline.cluster())
             catalog = await stack.enter_async_context(self.pipeline.catalog(self.store))
@@ -94,26 +108,35 @@ class Drain:
                 at = clock.monotonic()
                 events = await asyncio.to_thread(claims.take, GROUP)
                 if events:
-                    await self._apply(EventGroup(events), claims, tools)
+                    group = EventGroup(events)
+                    await self._apply(group, claims, tools)
                     busy = clock.monotonic()
-                    await clock.sleep(max(0.0, min(PACE, self.linger) - (busy - at)))
+                    pace = 0.0 if group.deaths else min(PACE, self.linger)
+                    await clock.sleep(max(0.0, pace - (busy - at)))
                 elif at - busy >= self.linger:
                     break
                 else:
                     await asyncio.to_thread(wait, min(POLL, self.linger))
-                if clock.monotonic() - began >= self.longest:
+                if await self._is_over(clock.monotonic() - began):
                     break
-            figures = {**delivery.books.as_dict(), **self.books.as_dict(), "finished_at": clock.now().isoformat()}
-        if not self.books.balance:
-            raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
-        await asyncio.to_thread(self.part.record, EVENTS, figures)
-        return figures
+            return {**delivery.books.as_dict(), **self.books.as_dict(), "finished_at": clock.now().isoformat()}
+
+    async def _is_over(self, age: float) -> bool:
+        """Whether a drain of this age (seconds) ends although events may come: runs are few, and others need them."""
+        if age >= self.longest:
+            return True
+        return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger, PIPELINE)
 
     async def _apply(self, group: EventGroup, claims: EventClaims, tools: _Tools) -> None:
         """Does what the group asks for and acknowledges it. A key that cannot be done alone goes to dead letters."""
         await tools.facts.source.seen()  # what cannot be read for any event is no event's fault
+        message = "see the dead letters"
         try:
-            dead = await self._work(group, tools)
+            if group.deaths >= DEADLY_AFTER:
+                message = f"{group.deaths} drains died with it"
+                dead = await self._poison(group, "deadly", message, tools)
+            else:
+                dead = await self._work(group, tools)
         except NOBODYS_FAULT:
             raise
         except Exception as error:
@@ -124,21 +147,22 @@ class Drain:
             self._poisoned += 1
             if self._poisoned > MOST_POISONED:
                 raise
-            [key] = group.keys
-            reason = error.kind if isinstance(error, SyncPipelineError) else "internal"
-            message = one_line(f"{type(error).__name__}: {error}" if reason == "internal" else error)
-            log.error("poison event", store=self.store.hash, key=key, error=message)
-            payload = group.events[-1].payload.encode()
-            await asyncio.to_thread(tools.delivery.letters.keep, [Rejected(key, reason, message, payload)])
-            dead = {key}
-            errors = {event.id: message for event in group.events}
+            kind = error.kind if isinstance(error, SyncPipelineError) else "internal"
+            message = one_line(f"{type(error).__name__}: {error}" if kind == "internal" else error)
+            dead = await self._poison(group, kind, message, tools)
         else:
             self._poisoned = 0
-            errors = {}
         ends = group.ends(dead)
-        reasons = {number: errors.get(number, "see the dead letters") for number, end in ends.items() if end == "dead"}
-        await asyncio.to_thread(claims.end, ends, reasons)
+        await asyncio.to_thread(claims.end, ends, {number: message for number, end in ends.items() if end == "dead"})
         self.books.enter(group, ends)
+
+    async def _poison(self, group: EventGroup, kind: str, message: str, tools: _Tools) -> set[str]:
+        """Keeps the group's only key as a dead letter."""
+        [key] = group.keys
+        log.error("poison event", store=self.store.hash, key=key, error=message)
+        letter = Rejected(key, kind, message, group.events[-1].payload.encode())
+        await asyncio.to_thread(tools.delivery.letters.keep, [letter])
+        return {key}
 
     async def _work(self, group: EventGroup, tools: _Tools) -> set[str]:
         """Brings the indices up to date with what the group is about; the keys that ended as dead letters."""

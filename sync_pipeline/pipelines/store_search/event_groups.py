@@ -30,6 +30,11 @@ class EventGroup:
         return {key for key in self.keys if part_of_key(key) is part}
 
     @property
+    def deaths(self) -> int:
+        """With how many drains that died these events were claimed, at most."""
+        return max(event.attempts for event in self.events) - 1
+
+    @property
     def announced_gone(self) -> set[str]:
         """The keys whose records were announced to be deleted."""
         return {event.key for event in self.events if is_deletion(event.scope)}

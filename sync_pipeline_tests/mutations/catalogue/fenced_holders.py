@@ -135,15 +135,15 @@ MUTATIONS = (
         ("8.6",),
         "sync_pipeline/batches/event_claims.py",
         {
-            'at most ``limit``."""\n        self.lane.check()\n': 'at most ``limit``."""\n',
+            'everything else done.\n        """\n        self.lane.check()\n': 'everything else done.\n        """\n',
         },
-        ("pipelines/store_search/test_drain.py::test_a_drain_that_was_overtaken_acknowledges_nothing",),
+        ("pipelines/store_search/test_event_claims.py::test_a_drain_that_was_overtaken_acknowledges_nothing",),
     ),
     Mutation(
         "the fence before what events tell of is written",
         ("8.6",),
         "sync_pipeline/pipelines/store_search/event_delivery.py",
         {"fence=self.part.lane.check": "fence=lambda: None"},
-        ("pipelines/store_search/test_drain.py::test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more",),
+        ("pipelines/store_search/test_event_claims.py::test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more",),
     ),
 )

@@ -8,10 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sync_pipeline.batches.event_claims import EventClaims, stores_with_events
-from sync_pipeline.batches.lanes import FencedError, acquire, refusals
-from sync_pipeline.batches.ledger import lane_holder
-from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.batches.event_claims import stores_with_events
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.errors import RefusedError, UnauthorizedError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
@@ -22,7 +19,6 @@ from sync_pipeline.pipelines.store_search import drain as draining
 from sync_pipeline.pipelines.store_search.automation import waiting_events
 from sync_pipeline.pipelines.store_search.builds import IndexCheckError, StoreBuild
 from sync_pipeline.pipelines.store_search.explain import explain
-from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
 from sync_pipeline_tests.pipelines.store_search.told_events import drain, states, tell, tell_product
@@ -152,61 +148,6 @@ def test_a_store_that_still_answers_has_not_uninstalled_the_app(indexed: Shop):
     assert indexed.pipeline.stores.get(indexed.hash).uninstalled_at is None
 
 
-@pytest.mark.invariant("1.3", "1.4")
-def test_what_a_dead_drain_had_claimed_is_taken_by_the_next(indexed: Shop):
-    ledger = indexed.pipeline.ledger
-    indexed.sandbox.admin.update(indexed.hash, "products", 101, {"name": "After the kill"})
-    number = tell_product(indexed, 101)
-    dead = ledger.claim(ledger.request(events_request(indexed.hash)).id, run_id="dead", planned=["events"])
-    lane = acquire(ledger, dead.scope, LaneName.EVENTS, lane_holder(dead))
-    EventClaims(ledger, lane, dead).take(10)
-    assert states(indexed) == {number: "claimed"}
-    ledger.fail(dead, kind="lost", message="killed")
-    drain(indexed)
-    indexed.refresh()
-    assert states(indexed) == {number: "done"}
-    assert indexed.documents()["product-101"]["name"] == "After the kill"
-
-
-@pytest.mark.invariant("8.6")
-def test_a_drain_that_was_overtaken_acknowledges_nothing(indexed: Shop):
-    ledger = indexed.pipeline.ledger
-    number = tell_product(indexed, 101)
-    late = ledger.claim(ledger.request(events_request(indexed.hash)).id, run_id="late", planned=["events"])
-    lane = acquire(ledger, late.scope, LaneName.EVENTS, lane_holder(late))
-    claims = EventClaims(ledger, lane, late)
-    [event] = claims.take(10)
-    ledger.fail(late, kind="lost", message="slept")
-    heir = ledger.claim(ledger.request(events_request(indexed.hash)).id, run_id="heir", planned=["events"])
-    acquire(ledger, heir.scope, LaneName.EVENTS, lane_holder(heir))
-    for refused in (claims.free, lambda: claims.take(10), lambda: claims.end({event.id: "done"}, {})):
-        with pytest.raises(FencedError):
-            refused()
-    assert states(indexed) == {number: "claimed"}
-    assert refusals(ledger) == {f"store:{indexed.hash} events": 3}
-
-
-@pytest.mark.invariant("8.6")
-def test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more(indexed: Shop, monkeypatch: pytest.MonkeyPatch):
-    before = indexed.documents()
-    indexed.sandbox.admin.update(indexed.hash, "products", 101, {"name": "Too late"})
-    number = tell_product(indexed, 101)
-    take = EventClaims.take
-
-    def take_and_lose(claims: EventClaims, limit: int) -> Any:
-        taken = take(claims, limit)
-        claims.lane.release()
-        acquire(claims.ledger, claims.batch.scope, LaneName.EVENTS, "heir")
-        return taken
-
-    monkeypatch.setattr(EventClaims, "take", take_and_lose)
-    with pytest.raises(FencedError):
-        drain(indexed)
-    indexed.refresh()
-    assert indexed.documents() == before
-    assert states(indexed) == {number: "claimed"}
-
-
 @pytest.mark.invariant("4.5", "1.3")
 @pytest.mark.parametrize("fault", [FaultKind.WRONG_TOKEN])
 def test_a_store_that_refuses_loses_no_event_and_no_document(indexed: Shop, fault: FaultKind):
@@ -274,7 +215,7 @@ def test_when_everything_fails_it_is_not_the_events(indexed: Shop, monkeypatch: 
     monkeypatch.setattr("sync_pipeline.connectors.bigcommerce.retry._BASE_SECONDS", 0.001)
     with pytest.raises(Exception, match="HTML instead of JSON"):
         drain(indexed)
-    assert list(states(indexed).values()).count("claimed") == len(numbers) - 2
+    assert list(states(indexed).values()).count("waiting") == len(numbers) - 2
 
 
 @pytest.mark.real_elasticsearch
