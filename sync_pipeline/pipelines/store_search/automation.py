@@ -1,12 +1,14 @@
 """Jobs, schedules and sensors of `store_search`: what makes batches, what starts them, and what cleans up."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
 
 from sync_pipeline.batches.event_claims import stores_with_events
 from sync_pipeline.batches.maintenance import forget_old
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.retries import retry_failed
@@ -58,20 +60,27 @@ def pending_batches(
     for lost in reap(store_search.ledger):
         context.log.warning("batch %s of store %s was lost with its run", lost.id, lost.store_hash)
     startable = [batch for batch in due(store_search.ledger, PIPELINE) if batch.store_hash]
-    known = set(context.instance.get_dynamic_partitions(stores.name or ""))
-    wanted = {store.hash for store in store_search.stores.list()} | {batch.store_hash or "" for batch in startable}
-    missing = sorted(wanted - known)
-    if not startable and not missing:
+    requested = _requests(context, startable, known_stores=[store.hash for store in store_search.stores.list()])
+    if not requested.run_requests and not requested.dynamic_partitions_requests:
         return dg.SkipReason("no batch is pending")
+    return requested
+
+
+def _requests(
+    context: dg.SensorEvaluationContext, batches: Sequence[SyncBatch], known_stores: Sequence[str] = ()
+) -> dg.SensorResult:
+    """A run for each batch, and the partitions that its store and the known ones lack."""
+    wanted = {*known_stores, *(batch.store_hash or "" for batch in batches)}
+    missing = sorted(wanted - set(context.instance.get_dynamic_partitions(stores.name or "")))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 run_key=f"{batch.id}:{batch.attempt}",
-                job_name=BatchType(batch.type).job,
+                job_name=drain_events.name if batch.type == EVENTS else BatchType(batch.type).job,
                 partition_key=batch.store_hash,
                 tags=run_tags(batch),
             )
-            for batch in startable
+            for batch in batches
         ],
         dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
     )
@@ -112,15 +121,7 @@ def waiting_events(
     startable = due(ledger, PIPELINE, lane=LaneName.EVENTS)
     if not startable:
         return dg.SkipReason("no event waits")
-    known = set(context.instance.get_dynamic_partitions(stores.name or ""))
-    missing = sorted({batch.store_hash or "" for batch in startable} - known)
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(run_key=f"{batch.id}:{batch.attempt}", partition_key=batch.store_hash, tags=run_tags(batch))
-            for batch in startable
-        ],
-        dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
-    )
+    return _requests(context, startable)
 
 
 @dg.schedule(cron_schedule="* * * * *", job=batch_jobs[0], default_status=dg.DefaultScheduleStatus.RUNNING)
@@ -156,14 +157,6 @@ def maintenance() -> None:
     tidy_up()
 
 
-daily_maintenance = dg.ScheduleDefinition(
-    name="daily_maintenance",
-    job=maintenance,
-    cron_schedule="17 4 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-
-
 @dg.op
 def look_at_hooks(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
     """Puts right the webhooks that BigCommerce deactivated or lost; a full batch makes good what was missed."""
@@ -182,14 +175,6 @@ def hook_check() -> None:
     look_at_hooks()
 
 
-daily_hook_check = dg.ScheduleDefinition(
-    name="daily_hook_check",
-    job=hook_check,
-    cron_schedule="43 4 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-
-
 def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=run_status,
@@ -206,9 +191,21 @@ def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.Sensor
     return sensor
 
 
-jobs = [*batch_jobs, drain_events, maintenance, hook_check]
+def _daily(name: str, job: dg.JobDefinition, minute_and_hour: str) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=f"{minute_and_hour} * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
 
-schedules = [due_batches, daily_maintenance, daily_hook_check]
+
+jobs = [*batch_jobs, drain_events, maintenance, hook_check]
+schedules = [
+    due_batches,
+    _daily("daily_maintenance", maintenance, "17 4"),
+    _daily("daily_hook_check", hook_check, "43 4"),
+]
 sensors = [
     pending_batches,
     waiting_events,
