@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, make_url, text
 
+from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import Base
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
 from sync_pipeline_tests.clocks import ManualClock

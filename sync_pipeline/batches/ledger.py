@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from sync_pipeline.batches.base import RECORD_VERSION
 from sync_pipeline.batches.database import reachable
-from sync_pipeline.batches.models import RECORD_VERSION, BatchAttempt, ScopeLock, SyncBatch
+from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.schedules import lock_schedule, move_on
 from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
@@ -125,24 +125,6 @@ class Ledger:
             query = query.where(SyncBatch.status == status.value)
         with self.session() as session:
             return session.scalars(query).all()
-
-    def newest_counts(self, scope: str, part: str, *, having: str | None = None) -> dict[str, Any] | None:
-        """The figures that a part of the scope recorded last, whatever became of its batch; None if it never did.
-
-        With ``having``, only figures that have a value of that name.
-        """
-        part = str(part)  # SQLAlchemy would send a StrEnum as JSON
-        query = select(SyncBatch.counts).where(SyncBatch.scope == scope, SyncBatch.counts.has_key(part))
-        if having is not None:
-            query = query.where(SyncBatch.counts[part][having].astext.is_not(None))
-        with self.session() as session:
-            counts = session.scalar(query.order_by(SyncBatch.id.desc()).limit(1))
-        return None if counts is None else counts[part]
-
-    def newest_reading(self, scope: str, part: str) -> datetime | None:
-        """When the source was last read for a part, by the source's own clock: `read_at` of its newest figures."""
-        figures = self.newest_counts(scope, part, having="read_at")
-        return None if figures is None else datetime.fromisoformat(figures["read_at"])
 
     def attempts(self, batch_id: int) -> Sequence[BatchAttempt]:
         """The finished attempts of a batch, oldest first."""

@@ -11,50 +11,17 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
-    Sequence,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.states import Status
-
-SCHEMA = "sync_pipeline"
-
-
-class Base(DeclarativeBase):
-    """The ledger's metadata, with names for every constraint so that migrations can address them."""
-
-    metadata = MetaData(
-        schema=SCHEMA,
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        },
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it so
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB(none_as_null=True),
-        list[str]: JSONB(none_as_null=True),
-        str: Text,
-        int: Integer,
-    }
-
-
-#: The version of every document in `store_search`: drawn just before the request that reads the record.
-RECORD_VERSION = Sequence("record_version", metadata=Base.metadata, schema=SCHEMA)
 
 
 class Store(Base):
@@ -201,39 +168,6 @@ class DeadLetter(Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-
-
-class StopWord(Base):
-    """A word that a store adds to its language's stop words."""
-
-    __tablename__ = "stop_words"
-
-    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
-    word: Mapped[str] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime]
-
-
-class SynonymRule(Base):
-    """One synonym rule of a store, in Solr format."""
-
-    __tablename__ = "synonym_rules"
-
-    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
-    rule: Mapped[str] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime]
-
-
-class SavedQuery(Base):
-    """A query of a store and the documents that should be among its first ``top`` hits: a measure of quality."""
-
-    __tablename__ = "saved_queries"
-
-    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"), primary_key=True)
-    query: Mapped[str] = mapped_column(primary_key=True)
-    #: Document ids, such as `product-12`.
-    expected: Mapped[list[str]]
-    top: Mapped[int] = mapped_column(server_default="10")
-    created_at: Mapped[datetime]
 
 
 class Tombstone(Base):

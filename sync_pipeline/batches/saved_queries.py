@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from sync_pipeline.batches.models import SavedQuery
+from sync_pipeline.batches.word_models import SavedQuery
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from sync_pipeline.batches.base import SCHEMA
 from sync_pipeline.batches.database import check_server, reachable
-from sync_pipeline.batches.models import SCHEMA
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

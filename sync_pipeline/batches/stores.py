@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ARRAY, Text, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from sync_pipeline.batches.models import StopWord, Store, SynonymRule
+from sync_pipeline.batches.models import Store
+from sync_pipeline.batches.word_models import StopWord, SynonymRule
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
+from sync_pipeline.batches.base import SCHEMA, Base
 from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, psycopg_url
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import SCHEMA, Base
 from sync_pipeline.batches.schema import newest_revision, revision, upgrade
 
 

@@ -7,8 +7,8 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import Base
 from sync_pipeline.batches.secrets import Keyring, SecretKeysError, new_key_entry, parse_keys
 from sync_pipeline.batches.stores import SECRET_FIELDS, Stores
 

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sync_pipeline.batches.figures import newest_reading
 from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.synced_keys import recall
 from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError
@@ -41,7 +42,7 @@ async def live_changes(
         return selected(source, live, [key for key in ids if part_of_key(key) is live.kind.part])
     if live.kind.part is not Part.PRODUCTS:
         return changed_listing(source, live)
-    last_read = await asyncio.to_thread(ledger.newest_reading, scope, live.kind.part)
+    last_read = await asyncio.to_thread(newest_reading, ledger, scope, live.kind.part)
     if last_read is None:
         return None
     known = await asyncio.to_thread(recall, ledger, scope)

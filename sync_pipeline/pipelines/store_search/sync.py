@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.database import make_engine
+from sync_pipeline.batches.figures import newest_counts
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.secrets import development_keys, parse_keys
@@ -110,7 +111,7 @@ class StoreSearch:
         own = self.ledger.of_run(run_id)
         if own is not None and part in own.counts:
             return own.counts[part]
-        return self.ledger.newest_counts(store_scope(store_hash), part)
+        return newest_counts(self.ledger, store_scope(store_hash), part)
 
     def cluster(self) -> SearchCluster:
         """A connection to the search cluster, to be used as an async context manager."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sync_pipeline.batches.models import Base
+from sync_pipeline.batches.base import Base
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.dry_run import Preview, dry_run
 from sync_pipeline.pipelines.store_search.requests import store_request
