@@ -13,7 +13,7 @@ from sync_pipeline.pipelines.store_search.builds import StoreBuild
 from sync_pipeline.pipelines.store_search.store_memory import mode_for, written_by
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, BatchType, Part
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-from sync_pipeline_tests.pipelines.store_search.told_events import drain, tell, tell_product
+from sync_pipeline_tests.pipelines.store_search.told_events import changed_by_a_rebuild, drain, tell, tell_product
 
 HERE, THERE = {"currency": "GBP", "base_url": "https://a.example"}, {"currency": "EUR", "base_url": "https://a.example"}
 ALL_HERE = {written_by(writer): HERE for writer in (*IMPORTS, EVENTS)}
@@ -35,8 +35,7 @@ def change(shop: Shop, what: str) -> None:
     if what == "currency":
         shop.sandbox.admin.change_info(shop.hash, currency="EUR")
     else:
-        [site] = shop.records("sites")
-        site["urls"] = [{"type": "primary", "url": "https://moved.example.com"}]
+        shop.sandbox.admin.update(shop.hash, "sites", 1000, {"url": "https://moved.example.com"})
 
 
 def pending(shop: Shop) -> list[SyncBatch]:
@@ -45,15 +44,6 @@ def pending(shop: Shop) -> list[SyncBatch]:
 
 def asked(shop: Shop) -> list[tuple[str, str, str]]:
     return [(batch.type, batch.mode, batch.trigger) for batch in pending(shop)]
-
-
-def changed_by_a_rebuild(shop: Shop) -> set[str]:
-    """The documents that a full batch makes otherwise than they are."""
-    shop.refresh()
-    before = shop.documents()
-    shop.run_plain()
-    after = shop.documents()
-    return {key for key in {*before, *after} if before.get(key) != after.get(key)}
 
 
 def test_an_edit_of_what_no_document_takes_asks_for_nothing(indexed: Shop):
