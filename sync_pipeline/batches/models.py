@@ -222,9 +222,10 @@ class WebhookEvent(Base):
 
 
 class SyncedKey(Base):
-    """What a scope's last synchronisation saw of a record that has no date of its own (``kind`` brand or category).
+    """What a scope's last synchronisation saw of what has no date of its own.
 
-    ``value`` is what other documents took from it: the brand's name, the category's full path, empty when it has none.
+    ``value`` is what documents took from it. Of ``kind`` brand and category: the name, the full path (empty when there
+    is none); of a writer's kind (pipelines/store_search/store_memory.py): a fact of the store itself.
     """
 
     __tablename__ = "synced_keys"

@@ -25,7 +25,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say wha
 
 @app.command()
 def register(store: StoreHash, url: Url = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Creates the store's hooks, and puts right those that are inactive or have another secret."""
+    """Creates the store's hooks, puts right what became of them, and removes those of channels that are gone."""
     with environment("webhooks register") as here:
         row = here.stores.get(store)
         address = url or row.webhook_url

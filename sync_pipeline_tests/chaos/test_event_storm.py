@@ -74,7 +74,8 @@ def edit(shop: Shop, dice: random.Random, number: int) -> None:
     """One random edit of a kind that webhooks tell of."""
     admin, products = shop.sandbox.admin, shop.ids("products")
     categories = shop.ids("categories")
-    match dice.choice(["update", "update", "update", "create", "delete", "hide", "variant", "category", "page"]):
+    kinds = ["update", "update", "update", "create", "delete", "hide", "variant", "category", "page", "shelve", "sell"]
+    match dice.choice(kinds):
         case "update":
             body = {"name": f"Edited {number}", "price": number, "brand_id": dice.choice([0, *shop.ids("brands")])}
             admin.update(shop.hash, "products", dice.choice(products), body)
@@ -88,6 +89,11 @@ def edit(shop: Shop, dice: random.Random, number: int) -> None:
             admin.create_variant(shop.hash, dice.choice(products), {"sku": f"V-{number}", "price": number})
         case "category":
             admin.update(shop.hash, "categories", dice.choice(categories), {"name": f"Shelf {number}"})
+        case "shelve":
+            shelves = dice.sample(categories, dice.randrange(3))
+            admin.update(shop.hash, "products", dice.choice(products), {"categories": shelves})
+        case "sell":
+            admin.update(shop.hash, "products", dice.choice(products), {"channels": dice.choice([[], [1], [1, 2]])})
         case "page":
             admin.update(shop.hash, "pages", dice.choice(shop.ids("pages")), {"name": f"Page {number}"})
 

@@ -111,7 +111,7 @@ class SandboxAdmin:
         return self._ask("PATCH", f"/stores/{store_hash}/records/{kind}/{number}", dict[str, Any], body)
 
     def delete(self, store_hash: str, kind: RecordKind, number: int) -> None:
-        """Deletes a record; a category takes those below it along."""
+        """Deletes a record; a category takes those below it along, a tree its categories."""
         self._ask("DELETE", f"/stores/{store_hash}/records/{kind}/{number}", dict)
 
     def create_variant(self, store_hash: str, product: int, body: dict[str, Any]) -> dict[str, Any]:

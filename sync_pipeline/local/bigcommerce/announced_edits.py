@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sync_pipeline.local.bigcommerce.events import Event
     from sync_pipeline.local.bigcommerce.shapes import Record
 
+#: What tells its channels of whatever becomes of it.
+CHANNELS_OWN = {"sites": events.site_changed, "trees": events.tree_changed}
+
 
 class AnnouncedEdits(Edits):
     """``announce`` gets the events of an edit after it is made; none of an edit that failed."""
@@ -27,11 +30,13 @@ class AnnouncedEdits(Edits):
         """Adds a record."""
         record = super().create(kind, body)
         if kind == "products":
-            self._announce(events.product_created(record))
+            self._announce(events.product_created(record, self._showing))
         elif kind == "categories":
             self._announce(events.categories_changed("created", [record["category_id"]]))
         elif kind == "pages":
             self._announce(events.page_changed("created", record))
+        elif kind in CHANNELS_OWN:
+            self._announce(CHANNELS_OWN[kind](record))
         return record
 
     def update(self, kind: str, number: int, body: Record) -> Record:
@@ -39,22 +44,29 @@ class AnnouncedEdits(Edits):
         old = self._whole(kind, number)
         record = super().update(kind, number, body)
         if kind == "products":
-            self._announce(events.product_updated(old, record))
-        elif kind == "categories" and record != old:
+            self._announce(events.product_updated(old, record, self._showing))
+        elif record == old:
+            return record
+        elif kind == "categories":
             self._announce(events.categories_changed("updated", [number]))
-        elif kind == "pages" and record != old:
+        elif kind == "pages":
             self._announce(events.page_changed("updated", record))
+        elif kind in CHANNELS_OWN:
+            self._announce(CHANNELS_OWN[kind](old, record))
         return record
 
     def delete(self, kind: str, number: int) -> None:
         """Deletes a record; of a category that took others along each is told."""
         before = {record["category_id"] for record in self._catalog.categories.all()}
+        old = self._whole(kind, number)
         super().delete(kind, number)
         if kind == "products":
             self._announce(events.product_deleted(number))
         elif kind == "categories":
             left = {record["category_id"] for record in self._catalog.categories.all()}
             self._announce(events.categories_changed("deleted", sorted(before - left)))
+        elif kind in CHANNELS_OWN:
+            self._announce(CHANNELS_OWN[kind](old))
 
     def create_variant(self, product_id: int, body: Record) -> Record:
         """Adds a variant."""
@@ -76,6 +88,12 @@ class AnnouncedEdits(Edits):
         super().delete_variant(product_id, number)
         if old is not None:
             self._announce([events.variant_changed("deleted", old)])
+
+    def _showing(self, categories: set[int]) -> set[int]:
+        """The channels whose category trees have one of the categories."""
+        found = self._catalog.categories
+        trees = {found.get(number)["tree_id"] for number in categories if number in found}
+        return {channel for tree in self._catalog.trees.all() if tree["id"] in trees for channel in tree["channels"]}
 
     def _whole(self, kind: str, number: int) -> Record:
         return self._catalog.products.whole(number) if kind == "products" else self._collection(kind)[0].get(number)

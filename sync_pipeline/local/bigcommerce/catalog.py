@@ -54,6 +54,11 @@ def channel(number: int, name: str, *, kind: str = "storefront", status: str = "
     }  # fmt: skip
 
 
+def tree(number: int, name: str, channels: list[int]) -> Record:
+    """A category tree and the channels that show it."""
+    return {"id": number, "name": name, "channels": channels}
+
+
 def site(number: int, channel_id: int, url: str) -> Record:
     """The address of a channel's storefront."""
     urls = [{"url": url, "type": "primary"}, {"url": url, "type": "canonical"}, {"url": url, "type": "checkout"}]

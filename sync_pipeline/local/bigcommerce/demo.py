@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sync_pipeline.local.bigcommerce import shapes
-from sync_pipeline.local.bigcommerce.catalog import Catalog, channel, site, store_info
+from sync_pipeline.local.bigcommerce.catalog import Catalog, channel, site, store_info, tree
 from sync_pipeline.local.bigcommerce.clock import iso
 from sync_pipeline.local.bigcommerce.products import Products
 from sync_pipeline.local.bigcommerce.records import Records
@@ -40,7 +40,7 @@ def demo_catalog(store_hash: str = "") -> Catalog:
         info=info,
         channels=Records([channel(1, shop["name"])]),
         sites=Records([site(1000, 1, info["secure_url"])]),
-        trees=Records([{"id": 1, "name": "Default catalog tree", "channels": [1]}]),
+        trees=Records([tree(1, "Default catalog tree", [1])]),
         categories=Records(categories.values(), key="category_id"),
         brands=Records(shapes.new_brand({"id": number, "name": name}) for name, number in brands.items()),
         products=Products(_products(shop["products"], categories, brands)),

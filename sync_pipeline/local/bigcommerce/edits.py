@@ -1,7 +1,8 @@
 """What a change in a store's control panel does: records completed, numbered, dated, and references kept right.
 
 Product edits set `date_modified` from the sandbox's clock; variant edits do not, as in the real API. Deleted things
-leave no trace, and categories and brands that go are taken out of the products without touching their dates.
+leave no trace: a tree takes its categories along, a category those below it, and categories and brands that go are
+taken out of the products without touching their dates.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sync_pipeline.local.bigcommerce import shapes
+from sync_pipeline.local.bigcommerce.catalog import site, tree
 from sync_pipeline.local.bigcommerce.clock import Clock, iso
 from sync_pipeline.local.bigcommerce.errors import ApiError
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from sync_pipeline.local.bigcommerce.shapes import Record
 
 PRICES = {"price", "sale_price"}
+#: What follows from another field unless it is given, too.
+DERIVED = {"published_date_iso8601": "published_date", "url": "urls"}
 
 
 class Edits:
@@ -33,10 +37,12 @@ class Edits:
             "brands": (catalog.brands, shapes.new_brand),
             "pages": (catalog.pages, shapes.new_page),
             "posts": (catalog.posts, shapes.new_post),
+            "trees": (catalog.trees, lambda body: {**tree(body["id"], "", []), **body}),
+            "sites": (catalog.sites, lambda body: {**site(body["id"], 1, body.get("url", "")), **body}),
         }
 
     def create(self, kind: str, body: Record) -> Record:
-        """Adds a record of ``kind`` (products, categories, brands, pages, posts), completed from its defaults."""
+        """Adds a record of ``kind`` (messages.RecordKind), completed from its defaults."""
         if kind == "products":
             return self._create_product(body)
         records, complete = self._collection(kind)
@@ -49,27 +55,39 @@ class Edits:
         if kind == "products":
             return self._update_product(number, body)
         records, complete = self._collection(kind)
-        record = {**records.get(number), **body, records.key: number}
-        if "published_date_iso8601" in body and "published_date" not in body:
-            del record["published_date"]
-        record = complete(record)
+        old = records.get(number)
+        stale = {follows for name, follows in DERIVED.items() if name in body}
+        kept = {name: value for name, value in old.items() if name not in stale}
+        record = complete({**kept, **body, records.key: number})
         records.put(record)
         return record
 
     def delete(self, kind: str, number: int) -> None:
-        """Deletes a record; a category takes those below it along."""
+        """Deletes a record; a category takes those below it along, a tree its categories."""
         if kind == "products":
             self._catalog.products.remove(number)
             return
         records, _ = self._collection(kind)
-        doomed = [number]
-        if kind == "categories":
-            for parent in doomed:
-                doomed += [c["category_id"] for c in records.all() if c["parent_id"] == parent]
-        for each in doomed:
-            records.remove(each)
-        if kind in {"categories", "brands"}:
-            self._catalog.products.forget(kind, doomed)
+        records.remove(number)
+        if kind == "brands":
+            self._catalog.products.forget("brands", [number])
+        elif kind == "categories":
+            self._forget_categories([number])
+        elif kind == "trees":
+            of_tree = [c["category_id"] for c in self._catalog.categories.all() if c["tree_id"] == number]
+            for each in of_tree:
+                self._catalog.categories.remove(each)
+            self._forget_categories(of_tree)
+
+    def _forget_categories(self, gone: list[int]) -> None:
+        """What else goes with deleted categories: those below them, and the places of products."""
+        categories = self._catalog.categories
+        for parent in gone:
+            below = [c["category_id"] for c in categories.all() if c["parent_id"] == parent]
+            for each in below:
+                categories.remove(each)
+            gone += below
+        self._catalog.products.forget("categories", gone)
 
     def create_variant(self, product_id: int, body: Record) -> Record:
         """Adds a variant; the product's `date_modified` stays."""

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from sync_pipeline.local.bigcommerce.shapes import Record
+
+    #: The channels whose category trees have one of the categories.
+    Showing = Callable[[set[int]], set[int]]
 
 #: Fields of a product whose change is no `store/product/updated`: the documented ones, and those with events of their
 #: own or none.
@@ -44,19 +47,19 @@ class Event:
         return digest, msgspec.json.encode({**body, "hash": digest})
 
 
-def product_created(product: Record) -> list[Event]:
-    """A new product, and where it is sold."""
-    return [_of("product", "created", product["id"]), *_assignments(product["id"], (), product["channels"])]
+def product_created(product: Record, showing: Showing) -> list[Event]:
+    """A new product, where it is sold, and where it is shelved."""
+    return [_of("product", "created", product["id"]), *_assignments({}, product, showing)]
 
 
-def product_updated(old: Record, new: Record) -> list[Event]:
+def product_updated(old: Record, new: Record, showing: Showing) -> list[Event]:
     """A changed product. A change of stock is told twice: as of the product, and as of its stock."""
     number, changed = new["id"], {name for name in new if new[name] != old.get(name)}
     events = [_of("product", "updated", number)] if changed - QUIET else []
     if "inventory_level" in changed:
         stock = {"product_id": number, "method": "absolute", "value": new["inventory_level"] - old["inventory_level"]}
         events.append(Event("store/product/inventory/updated", {"type": "product", "id": number, "inventory": stock}))
-    return [*events, *_assignments(number, old.get("channels", ()), new["channels"])]
+    return [*events, *_assignments(old, new, showing)]
 
 
 def product_deleted(number: int) -> list[Event]:
@@ -90,6 +93,20 @@ def page_changed(verb: str, page: Record) -> list[Event]:
     return [Event(f"store/channel/{page['channel_id']}/page/{verb}", {"page_id": page["id"]})]
 
 
+def site_changed(*versions: Record) -> list[Event]:
+    """A channel's site that was created, updated or deleted; its versions before and after, those there are."""
+    channels = sorted({site["channel_id"] for site in versions})
+    data = {"site_id": versions[0]["id"]}
+    return [Event(f"store/channel/{channel}/settings/site/updated", data) for channel in channels]
+
+
+def tree_changed(*versions: Record) -> list[Event]:
+    """A category tree, likewise: its channels are told, of its categories nothing."""
+    channels = sorted({channel for tree in versions for channel in tree["channels"]})
+    data = {"tree_id": versions[0]["id"]}
+    return [Event(f"store/channel/{channel}/categoryTree/updated", data) for channel in channels]
+
+
 def information_updated() -> list[Event]:
     """The store's own facts changed."""
     return [Event("store/information/updated", {"type": "store"})]
@@ -108,7 +125,23 @@ def _sku(variant: Record) -> int:
     return variant["sku_id"] or variant["id"]
 
 
-def _assignments(number: int, old: Collection[int], new: Collection[int]) -> list[Event]:
-    gone = [f"store/channel/{channel}/product/unassigned" for channel in sorted({*old} - {*new})]
-    added = [f"store/channel/{channel}/product/assigned" for channel in sorted({*new} - {*old})]
-    return [Event(scope, {"product_id": number}) for scope in (*gone, *added)]
+def _assignments(old: Record, new: Record, showing: Showing) -> list[Event]:
+    """The channels that a product was taken from and given to, and those in whose trees its categories changed.
+
+    BigCommerce documents one form of data for all four: the product's number, without the category's.
+    """
+    told = {
+        "product/unassigned": _lost(old, new, "channels"),
+        "product/assigned": _lost(new, old, "channels"),
+        "category/product/unassigned": showing(_lost(old, new, "categories")),
+        "category/product/assigned": showing(_lost(new, old, "categories")),
+    }
+    return [
+        Event(f"store/channel/{channel}/{what}", {"product_id": new["id"]})
+        for what, channels in told.items()
+        for channel in sorted(channels)
+    ]
+
+
+def _lost(before: Record, after: Record, field: str) -> set[int]:
+    return {*before.get(field, ())} - {*after.get(field, ())}

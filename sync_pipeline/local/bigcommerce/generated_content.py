@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sync_pipeline.local.bigcommerce import generated_words as words
 from sync_pipeline.local.bigcommerce import shapes
-from sync_pipeline.local.bigcommerce.catalog import Catalog, channel, site, store_info
+from sync_pipeline.local.bigcommerce.catalog import Catalog, channel, site, store_info, tree
 from sync_pipeline.local.bigcommerce.generated import GeneratedProducts
 from sync_pipeline.local.bigcommerce.products import Products
 from sync_pipeline.local.bigcommerce.records import Records
@@ -26,7 +26,7 @@ def generated_catalog(store_hash: str, *, seed: int, products: int, pages: int =
         info=info,
         channels=Records(channels),
         sites=Records([site(1000, 1, info["secure_url"])]),
-        trees=Records([{"id": 1, "name": "Default catalog tree", "channels": [1]}]),
+        trees=Records([tree(1, "Default catalog tree", [1])]),
         categories=Records(categories, key="category_id"),
         brands=Records(shapes.new_brand({"id": n, "name": f"Maker {n} & Sons"}) for n in range(1, BRANDS + 1)),
         products=Products(base=made),

@@ -7,7 +7,7 @@ import msgspec
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.store import StoreStatus
 
-RecordKind = Literal["products", "categories", "brands", "pages", "posts"]
+RecordKind = Literal["products", "categories", "brands", "pages", "posts", "trees", "sites"]
 
 
 class StoreOrder(msgspec.Struct, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from sync_pipeline.batches.event_claims import DEADLY_AFTER, EventClaims, listen
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.queue import kept_waiting, request_unless_pending
 from sync_pipeline.batches.requests import Mode, Trigger
+from sync_pipeline.batches.synced_keys import remember
 from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError, MissingScopeError, UnauthorizedError
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.delivery.books import BooksError
@@ -28,12 +29,14 @@ from sync_pipeline.pipelines.store_search.event_delivery import EventDelivery
 from sync_pipeline.pipelines.store_search.event_groups import EventBooks, EventGroup
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.store_facts import StoreFacts
+from sync_pipeline.pipelines.store_search.store_memory import needed_batch, written_by
 from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType, Part
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import Store
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.connectors.bigcommerce.catalog import Catalog
+    from sync_pipeline.pipelines.store_search.source import StoreSource
     from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
 log = structlog.get_logger("sync_pipeline.store_search")
@@ -169,20 +172,17 @@ class Drain:
         facts, delivery = tools.facts, tools.delivery
         if group.tells_of_uninstall:
             await self._look_whether_uninstalled(tools.catalog)
-        if group.tells_of_store:
-            self._request(Mode.FULL, "the store's own facts changed")
         delivery.begin()
         live = await delivery.live(Part.PRODUCTS)
         products, categories = group.of_part(Part.PRODUCTS), group.of_part(Part.CATEGORIES)
-        if tools.first:
-            more, others = await facts.changes(live)
-        elif group.tells_of_categories or facts.old:
-            more, others = await facts.renew(live)
-        else:
-            more, others = set(), set()
+        more, others = set[str](), set[str]()
+        if tools.first or group.tells_of_categories or group.tells_of_store or facts.old:
+            more, others = await (facts.changes(live) if tools.first else facts.renew(live))
+            await self._look_at_store(facts.source, told=group.tells_of_store)
         await self._products(products | more, group, tools)
         if facts.lacking:
             again, changed = await facts.renew(live)
+            await self._look_at_store(facts.source)
             more, others = more | again, others | changed
             await self._products(products | again, group, tools)
         if keys := categories | others:
@@ -217,6 +217,17 @@ class Drain:
                 missing -= {item.key for item in wanted}
                 await tools.delivery.deliver(Part.CATEGORIES, wanted)
         await tools.delivery.delete(Part.CATEGORIES, sorted(missing), version)
+
+    async def _look_at_store(self, source: StoreSource, *, told: bool = False) -> None:
+        """Asks for a batch if documents may show other facts of the store itself than those just read.
+
+        Before anything is written with them: a drain that dies has asked by then, and is remembered as their writer.
+        """
+        ledger, scope, facts = self.part.ledger, self.part.batch.scope, await source.store_facts()
+        mode = await asyncio.to_thread(needed_batch, ledger, scope, facts, told=told)
+        if mode is not None:
+            self._request(mode, "documents may show another currency or address than the store's")
+        await asyncio.to_thread(remember, ledger, scope, {written_by(EVENTS): facts})
 
     async def _look_whether_uninstalled(self, catalog: Catalog) -> None:
         try:

@@ -51,7 +51,7 @@ CHANNEL_SCOPES = (
     "store/channel/{channel}/settings/site/updated",
 )
 
-_CHANNEL = re.compile(r"store/channel/\d{1,10}/")
+_CHANNEL = re.compile(r"store/channel/(\d{1,10})/")
 _WHOLE = {
     "store/information/updated": STORE,
     "store/app/uninstalled": APP,
@@ -69,6 +69,13 @@ class MalformedEventError(UsageError):
 def is_deletion(scope: str) -> bool:
     """Whether the event announces that the record itself is gone (and not, say, one of its variants)."""
     return scope in {"store/product/deleted", "store/category/deleted"}
+
+
+def channel_of(scope: str) -> int | None:
+    """The channel for which a scope of CHANNEL_SCOPES is registered; None for any other scope."""
+    found = _CHANNEL.match(scope)
+    is_ours = _CHANNEL.sub("store/channel/{channel}/", scope) in CHANNEL_SCOPES
+    return int(found[1]) if found and is_ours else None
 
 
 def event_key(scope: str, data: Any) -> str | None:

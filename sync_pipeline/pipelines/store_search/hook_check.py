@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def check_all_hooks(pipeline: StoreSearch) -> dict[str, dict[str, Any]]:
     """Restores the hooks of every store that has them and still has the app.
 
-    By store: how many were ``created``, ``repaired`` and ``unchanged`` and the ``batch_id`` requested for a gap, or the
-    ``error`` in one line.
+    By store: how many were ``created``, ``repaired``, ``removed`` and ``unchanged`` and the ``batch_id`` requested for
+    a gap, or the ``error`` in one line.
     """
     outcomes: dict[str, dict[str, Any]] = {}
     for store in pipeline.stores.list():
@@ -27,6 +27,6 @@ def check_all_hooks(pipeline: StoreSearch) -> dict[str, dict[str, Any]]:
         except SyncPipelineError as error:
             outcomes[store.hash] = {"error": one_line(error)}
             continue
-        counts = {name: len(getattr(done, name)) for name in ("created", "repaired", "unchanged")}
+        counts = {name: len(getattr(done, name)) for name in ("created", "repaired", "removed", "unchanged")}
         outcomes[store.hash] = {**counts, "batch_id": done.batch_id}
     return outcomes

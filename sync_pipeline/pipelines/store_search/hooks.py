@@ -18,12 +18,12 @@ from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.hooks import HookOrder, Hooks
 from sync_pipeline.connectors.bigcommerce.listing import MalformedRecord
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.events import CHANNEL_SCOPES, STORE_SCOPES
+from sync_pipeline.pipelines.store_search.events import CHANNEL_SCOPES, STORE_SCOPES, channel_of
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sync_pipeline.batches.models import Store
     from sync_pipeline.connectors.bigcommerce.client import BigCommerceClient
@@ -35,6 +35,10 @@ SECRET_HEADER = "X-Sync-Secret"  # noqa: S105 a header's name
 #: BigCommerce needs up to a minute until a hook is live; a batch that closes a gap begins after that.
 LIVE_AFTER = timedelta(minutes=2)
 HTTPS_PORT = 443
+#: Every store has this channel, and every listing of channels (bigcommerce/docs, ``reference/channels.v3.yml``).
+DEFAULT_CHANNEL = 1
+#: Statuses (same source) of a channel that is still listed, and yet no more; archived and disconnected ones may return.
+GONE = {"deleted", "terminated"}
 
 
 @dataclass
@@ -88,7 +92,8 @@ def destination(pipeline: StoreSearch, store_hash: str, url: str) -> str:
 async def register(pipeline: StoreSearch, store: Store, url: str, *, dry_run: bool = False) -> HookChanges:
     """Creates, reactivates and repairs the store's hooks, so that its events come to ``url``, and keeps ``url``.
 
-    The hooks of an earlier address are removed. Raises UsageError for a URL that cannot be one.
+    Those of an earlier address and of channels that are gone are removed. Raises UsageError for a URL that cannot be
+    one.
     """
     place = destination(pipeline, store.hash, url)
     async with pipeline.client(store) as client:
@@ -96,8 +101,8 @@ async def register(pipeline: StoreSearch, store: Store, url: str, *, dry_run: bo
         if not dry_run:
             await _carry_out(pipeline, store, client, plan)
         former = _place(store.webhook_url or url, store.hash)
-        gone = [hook for hook in plan.found if hook.destination == former != place]
-        await _delete(client, plan.changes, gone, dry_run=dry_run)
+        moved = [hook for hook in plan.found if hook.destination == former != place]
+        await _delete(client, plan.changes, [*plan.surplus, *moved], dry_run=dry_run)
     if not dry_run:
         pipeline.stores.set_webhook_url(store.hash, url.rstrip("/"))
     return plan.changes
@@ -127,7 +132,8 @@ async def remove(pipeline: StoreSearch, store: Store, url: str | None = None, *,
 async def restore(pipeline: StoreSearch, store: Store, *, dry_run: bool = False) -> HookChanges:
     """Puts right what became of the store's hooks; after a gap a full batch makes good the events that were missed.
 
-    The batch is requested first: whatever stops this, the gap is closed. A store without registered hooks is left so.
+    The batch is requested first: whatever stops this, the gap is closed. Hooks of channels that are gone leave none.
+    A store without registered hooks is left so.
     """
     if store.webhook_url is None:
         return HookChanges(store.hash, "")
@@ -137,6 +143,7 @@ async def restore(pipeline: StoreSearch, store: Store, *, dry_run: bool = False)
         if plan.changes.has_gap and not dry_run:
             plan.changes.batch_id = _request_batch(pipeline, store.hash)
             await _carry_out(pipeline, store, client, plan)
+        await _delete(client, plan.changes, plan.surplus, dry_run=dry_run)
     return plan.changes
 
 
@@ -144,16 +151,19 @@ async def restore(pipeline: StoreSearch, store: Store, *, dry_run: bool = False)
 class _Plan:
     changes: HookChanges
     found: list[Hook]
-    #: The hooks to repair by number, and the scopes to create.
+    #: The hooks to repair by number, with their scopes.
     repairs: dict[int, str]
+    #: Our hooks of channels that are gone.
+    surplus: list[Hook]
 
 
 async def _plan(client: BigCommerceClient, store_hash: str, place: str, secret: str | None) -> _Plan:
     """What the store's hooks need. Without a secret none of them is as it shall be."""
     found = await Hooks(client).all()
     ours = {hook.scope: hook for hook in found if hook.destination == place}
-    plan = _Plan(HookChanges(store_hash, place), found, {})
-    for scope in desired(await _channels(client)):
+    channels = await _channels(client)
+    plan = _Plan(HookChanges(store_hash, place), found, {}, _surplus(ours.values(), channels))
+    for scope in desired(number for number in channels if number is not None):
         hook = ours.get(scope)
         if hook is None:
             plan.changes.created.append(scope)
@@ -163,6 +173,13 @@ async def _plan(client: BigCommerceClient, store_hash: str, place: str, secret: 
             plan.changes.repaired.append(scope)
             plan.repairs[hook.id] = scope
     return plan
+
+
+def _surplus(ours: Iterable[Hook], channels: Collection[int | None]) -> list[Hook]:
+    """The hooks of channels that are not listed; none when the listing cannot be believed to have every channel."""
+    if DEFAULT_CHANNEL not in channels or None in channels:
+        return []
+    return [hook for hook in ours if channel_of(hook.scope) not in {None, *channels}]
 
 
 async def _carry_out(pipeline: StoreSearch, store: Store, client: BigCommerceClient, plan: _Plan) -> None:
@@ -181,12 +198,15 @@ async def _delete(client: BigCommerceClient, changes: HookChanges, gone: Iterabl
         changes.removed.append(hook.scope)
 
 
-async def _channels(client: BigCommerceClient) -> list[int]:
+async def _channels(client: BigCommerceClient) -> list[int | None]:
+    """The numbers of the channels that the store has; None for a record that does not even tell its number."""
+
     async def no_version() -> int:
         return 0  # channels are read, never written
 
     pages = [page async for page in Catalog(client, next_version=no_version).channels()]
-    return [channel.id for page in pages for channel in page.records if not isinstance(channel, MalformedRecord)]
+    listed = [channel for page in pages for channel in page.records]
+    return [one.id for one in listed if isinstance(one, MalformedRecord) or one.status not in GONE]
 
 
 def _request_batch(pipeline: StoreSearch, store_hash: str) -> int:

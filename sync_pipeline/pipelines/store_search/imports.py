@@ -18,6 +18,7 @@ from sync_pipeline.pipelines.store_search.catching_up import key_hash
 from sync_pipeline.pipelines.store_search.live import LiveIndex
 from sync_pipeline.pipelines.store_search.modes import live_changes
 from sync_pipeline.pipelines.store_search.serving import NotIndexedError
+from sync_pipeline.pipelines.store_search.store_memory import written_by
 from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of, part_of_key
 
 if TYPE_CHECKING:
@@ -107,8 +108,10 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
         await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part)
     else:
         published = await build.show(kind, plan.index)
-    if kind.part is Part.PRODUCTS and plan.mode is not Mode.SELECTIVE:
-        await asyncio.to_thread(remember, build.part.ledger, batch.scope, await source.seen())
+    if plan.mode is not Mode.SELECTIVE:
+        taken = await source.seen() if kind.part is Part.PRODUCTS else {}
+        taken |= {written_by(kind.part): await source.store_facts()}
+        await asyncio.to_thread(remember, build.part.ledger, batch.scope, taken)
     seconds = build.clock.monotonic() - started
     figures = {
         **books.as_dict(),
@@ -136,7 +139,7 @@ class ImportPlan:
 
 
 async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportPlan:
-    """The plan of an import. An incremental batch without an index to go on from is a full one.
+    """The plan of an import. An incremental batch that has nothing to go on from is a full one.
 
     Raises NotIndexedError for a selective batch without an index.
     """

@@ -15,6 +15,7 @@ from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.synced_keys import recall
 from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError
 from sync_pipeline.operations import Action, Operation
+from sync_pipeline.pipelines.store_search.store_memory import written_by
 from sync_pipeline.pipelines.store_search.types import Part, part_of_key
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ TERMS = 10_000
 async def live_changes(
     ledger: Ledger, source: StoreSource, live: LiveIndex, *, scope: str, mode: str, ids: Collection[str]
 ) -> AsyncGenerator[Sequence[Item]] | None:
-    """What an incremental or selective batch has to do to a live index; None when nothing tells since when."""
+    """What an incremental or selective batch has to do to a live index.
+
+    None when nothing tells since when, or when the store's currency or address is not what all products were written
+    with: everything must be looked at again. Short listings are looked at whole anyway.
+    """
     if mode == Mode.SELECTIVE:
         return selected(source, live, [key for key in ids if part_of_key(key) is live.kind.part])
     if live.kind.part is not Part.PRODUCTS:
@@ -45,7 +50,11 @@ async def live_changes(
     last_read = await asyncio.to_thread(newest_reading, ledger, scope, live.kind.part)
     if last_read is None:
         return None
-    known = await asyncio.to_thread(recall, ledger, scope)
+    now = await source.seen()
+    written = written_by(Part.PRODUCTS)
+    known = await asyncio.to_thread(recall, ledger, scope, [*now, written])
+    if known.get(written) != await source.store_facts():
+        return None
     return changed_products(source, live, last_read=last_read, known=known)
 
 

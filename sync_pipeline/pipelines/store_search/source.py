@@ -90,6 +90,11 @@ class StoreSource:
         }
         return {"brand": {str(number): name for number, name in facts.context.brands.items()}, "category": paths}
 
+    async def store_facts(self) -> dict[str, str]:
+        """What documents take from the store itself."""
+        context = await self._address.get()
+        return {"currency": context.currency or "", "base_url": context.base_url}
+
     async def modified_products(self, since: datetime) -> AsyncGenerator[Sequence[Item]]:
         """The products that BigCommerce calls modified since then. Variants, for one, do not count as that."""
         context = (await self._facts.get()).context

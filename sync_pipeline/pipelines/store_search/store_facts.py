@@ -67,7 +67,7 @@ class StoreFacts:
     async def changes(self, live: LiveIndex | None, before: Seen | None = None) -> tuple[set[str], set[str]]:
         """Likewise, against what the ledger remembers and ``before``; from then on the ledger remembers these facts."""
         now = await self.source.seen()
-        known = await asyncio.to_thread(recall, self._ledger, self._scope)
+        known = await asyncio.to_thread(recall, self._ledger, self._scope, now)
         products: set[str] = set()
         categories: set[str] = set()
         for earlier in [known or None, before]:
@@ -85,7 +85,7 @@ class StoreFacts:
     async def keep(self) -> None:
         """Has the ledger remember the facts, once what they change was written."""
         now = await self.source.seen()
-        if now != await asyncio.to_thread(recall, self._ledger, self._scope):
+        if now != await asyncio.to_thread(recall, self._ledger, self._scope, now):
             await asyncio.to_thread(remember, self._ledger, self._scope, now)
 
     async def _open(self) -> None:

@@ -106,6 +106,51 @@ def test_products_are_told_of(demo: Shop, receiver: Receiver):
     assert told(demo, receiver) == [("store/product/deleted", one)]
 
 
+def test_a_product_that_changes_categories_is_told_of_to_the_channels_that_show_them(demo: Shop, receiver: Receiver):
+    subscribe(demo, receiver, "store/channel/*")
+    second = demo.admin.create("demo", "trees", {"name": "Second", "channels": [2, 3]})["id"]
+    there = demo.admin.create("demo", "categories", {"name": "There", "tree_id": second})["category_id"]
+    number = demo.admin.create("demo", "products", {"name": "A", "categories": [11, there]})["id"]
+    told(demo, receiver)
+    one = {"product_id": number}
+    demo.admin.update("demo", "products", number, {"categories": [12, there]})
+    verbs = ("unassigned", "assigned")
+    assert told(demo, receiver) == [(f"store/channel/1/category/product/{verb}", one) for verb in verbs]
+    demo.admin.update("demo", "products", number, {"categories": [12], "name": "B"})
+    of_both = [(f"store/channel/{channel}/category/product/unassigned", one) for channel in (2, 3)]
+    assert told(demo, receiver) == of_both
+    demo.admin.create("demo", "products", {"name": "C", "categories": [11], "channels": []})
+    assert [scope for scope, _ in told(demo, receiver)] == ["store/channel/1/category/product/assigned"]
+
+
+def test_sites_and_category_trees_are_told_of_to_their_channels(demo: Shop, receiver: Receiver):
+    subscribe(demo, receiver)
+    demo.admin.update("demo", "sites", 1000, {"url": "https://moved.example.com"})
+    moved = demo.data("/v3/channels/1/site")
+    assert {url["url"] for url in moved["urls"]} == {moved["url"]} == {"https://moved.example.com"}
+    demo.admin.update("demo", "sites", 1000, {"url": "https://moved.example.com"})
+    made = demo.admin.create("demo", "sites", {"channel_id": 4, "url": "https://fourth.example.com"})["id"]
+    demo.admin.update("demo", "sites", made, {"channel_id": 5})
+    demo.admin.delete("demo", "sites", made)
+    channels = {1000: [1], made: [4, 4, 5, 5]}
+    assert told(demo, receiver) == [
+        (f"store/channel/{channel}/settings/site/updated", {"site_id": number})
+        for number in channels
+        for channel in channels[number]
+    ]
+    tree = demo.admin.create("demo", "trees", {"name": "Second", "channels": [2]})["id"]
+    demo.admin.update("demo", "trees", tree, {"channels": [3]})
+    demo.admin.update("demo", "trees", tree, {"channels": [3]})
+    child = demo.admin.create("demo", "categories", {"name": "There", "tree_id": tree})["category_id"]
+    demo.admin.update("demo", "products", 101, {"categories": [11, child]})
+    told_of_tree = [one for one in told(demo, receiver) if "categoryTree" in one[0]]
+    assert told_of_tree == [(f"store/channel/{number}/categoryTree/updated", {"tree_id": tree}) for number in (2, 2, 3)]
+    demo.admin.delete("demo", "trees", tree)
+    assert told(demo, receiver) == [("store/channel/3/categoryTree/updated", {"tree_id": tree})]
+    assert demo.data("/v3/catalog/products/101")["categories"] == [11]
+    assert demo.data("/v3/catalog/trees/categories", tree_id__in=tree) == []
+
+
 def test_variants_are_told_of_as_skus(demo: Shop, receiver: Receiver):
     subscribe(demo, receiver)
     variant = demo.admin.create_variant("demo", 101, {"sku": "X", "sku_id": 77})["id"]

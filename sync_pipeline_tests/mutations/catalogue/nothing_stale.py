@@ -19,6 +19,7 @@ TOMBSTONES = "sync_pipeline/delivery/tombstones.py"
 BULK_TESTS = "connectors/elasticsearch/test_bulk.py"
 BURIED = "pipelines/store_search/test_buried.py"
 MODE_TESTS = "pipelines/store_search/test_modes.py"
+STORE_TESTS = "pipelines/store_search/test_store_memory.py"
 TOMBSTONE_TESTS = "delivery/test_tombstones.py"
 
 _INDEX_LINE = '{"index":{"_id":%b,"version":%d,"version_type":"external_gte"}}\\n%b\\n\' % (*place, body)'
@@ -204,6 +205,27 @@ MUTATIONS = (
         MODES,
         {"_named(source, live, await touched(source, live, known) - done)": "_named(source, live, ())"},
         (f"{MODE_TESTS}::test_products_follow_their_brand_and_their_category_although_nobody_dated_them",),
+    ),
+    Mutation(
+        "looking at everything again when the store's currency or address changed",
+        ("2.9",),
+        MODES,
+        {"if known.get(written) != await source.store_facts():": "if False:"},
+        (f"{STORE_TESTS}::test_an_incremental_batch_makes_good_a_lost_event",),
+    ),
+    Mutation(
+        "remembering with which currency and address a drain wrote",
+        ("2.9",),
+        "sync_pipeline/pipelines/store_search/drain.py",
+        {"remember, ledger, scope, {written_by(EVENTS): facts}": "remember, ledger, scope, {}"},
+        (f"{STORE_TESTS}::test_a_document_that_a_drain_wrote_with_facts_since_taken_back_is_found",),
+    ),
+    Mutation(
+        "a look at the store after a batch that was at work when it changed",
+        ("2.9",),
+        "sync_pipeline/pipelines/store_search/store_memory.py",
+        {"return Mode.INCREMENTAL if told or differs else None": "return None"},
+        (f"{STORE_TESTS}::test_what_a_batch_at_work_has_read_is_looked_at_after_it",),
     ),
     Mutation(
         "reading what an index lacks",

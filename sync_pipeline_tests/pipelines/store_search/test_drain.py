@@ -113,14 +113,6 @@ def test_a_product_of_a_brand_made_meanwhile_has_its_name(indexed: Shop):
     assert indexed.documents()["product-101"]["brand"] == "Made since"
 
 
-def test_changed_facts_of_the_store_ask_for_a_full_batch_once(indexed: Shop):
-    for _ in range(2):
-        tell(indexed, "store/information/updated", {"type": "store"})
-        drain(indexed)
-    pending = [batch for batch in indexed.pipeline.ledger.list() if batch.status == "pending"]
-    assert [(batch.type, batch.mode, batch.trigger) for batch in pending] == [("all", "full", "webhook")]
-
-
 def test_a_store_that_uninstalled_the_app_is_left_in_peace_and_keeps_its_index(indexed: Shop):
     before = indexed.documents()
     indexed.sandbox.admin.configure(indexed.hash, status="uninstalled")  # pyright: ignore

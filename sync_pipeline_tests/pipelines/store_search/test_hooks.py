@@ -15,6 +15,7 @@ from sync_pipeline.batches.models import Store
 from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.bigcommerce.catalog import channel
+from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.bigcommerce.hooks import Hook
 from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline.pipelines.store_search import hooks
@@ -120,6 +121,89 @@ def test_a_new_address_takes_the_place_of_the_old(store: Hooked):
     places = {hook.destination for hook in store.sandbox.sandbox.stores[store.hash].hooks.by_id.values()}
     assert places == {f"http://localhost:9/base/webhooks/bigcommerce/{store.hash}"}
     assert store.row.webhook_url == "http://localhost:9/base"
+
+
+def with_channel(store: Hooked, number: int) -> None:
+    store.sandbox.sandbox.stores[store.hash].catalog.channels.put(channel(number, "Another"))
+
+
+def without_channel(store: Hooked, number: int, *, status: str = "") -> list[str]:
+    """Closes a channel, which is listed with a ``status`` or no more; the scopes of our hooks that it leaves."""
+    channels = store.sandbox.sandbox.stores[store.hash].catalog.channels
+    if status:
+        channels.get(number)["status"] = status
+    else:
+        channels.remove(number)
+    return [scope.format(channel=number) for scope in CHANNEL_SCOPES]
+
+
+def foreign_hook(store: Hooked, scope: str, place: str) -> None:
+    fields = {"scope": scope, "destination": place, "headers": None, "is_active": True}
+    store.sandbox.sandbox.stores[store.hash].hooks.create(fields, 0)
+
+
+@pytest.mark.parametrize(("checked", "status"), [(True, ""), (False, ""), (True, "deleted"), (False, "terminated")])
+def test_our_hooks_of_a_channel_that_is_gone_are_removed_and_that_is_no_gap(store: Hooked, checked: bool, status: str):
+    with_channel(store, 7)
+    store.register()
+    ours = f"{URL}/webhooks/bigcommerce/{store.hash}"
+    foreign = ["store/channel/7/cart/created", "store/channel/7/page/updated"]
+    foreign_hook(store, foreign[0], ours)  # none of the scopes that we register
+    gone = without_channel(store, 7, status=status)
+    planned = store.restore(dry_run=True) if checked else store.register(dry_run=True)
+    assert planned.removed == gone
+    assert gone[0] in store.there
+    foreign_hook(store, foreign[1], f"{URL}/other")  # somebody else's
+    done = store.restore() if checked else store.register()
+    assert done == planned
+    assert not done.has_gap
+    assert [scope for scope in store.there if "/channel/7/" in scope] == foreign
+    assert store.pipeline.ledger.list(store_hash=store.hash) == []
+    assert (store.restore().removed, store.register().removed) == ([], [])
+
+
+def test_the_daily_check_counts_what_it_removed(store: Hooked):
+    with_channel(store, 7)
+    store.register()
+    gone = without_channel(store, 7)
+    outcome = check_all_hooks(store.pipeline)[store.hash]
+    kept = len(STORE_SCOPES) + len(CHANNEL_SCOPES)
+    assert outcome == {"created": 0, "repaired": 0, "removed": len(gone), "unchanged": kept, "batch_id": None}
+
+
+def test_an_address_that_moves_leaves_no_hook_of_a_channel_that_is_gone(store: Hooked):
+    with_channel(store, 7)
+    store.register()
+    before = list(store.there)
+    without_channel(store, 7)
+    assert store.register("http://localhost:9").removed == before
+
+
+def test_a_channel_that_is_only_archived_keeps_its_hooks(store: Hooked):
+    with_channel(store, 7)
+    store.register()
+    without_channel(store, 7, status="archived")
+    assert (store.restore().removed, store.register().removed) == ([], [])
+
+
+@pytest.mark.invariant("4")
+def test_a_listing_without_the_channel_that_every_store_has_removes_nothing(store: Hooked):
+    with_channel(store, 7)
+    store.register()
+    before = list(store.there)
+    store.sandbox.admin.inject(store.hash, FaultKind.EMPTY_LIST, path="*/v3/channels")
+    assert (store.restore().removed, store.register().removed, list(store.there)) == ([], [], before)
+
+
+@pytest.mark.invariant("4")
+@pytest.mark.parametrize("told", ["7", "seven"])
+def test_a_channel_that_cannot_be_understood_is_not_gone(store: Hooked, told: str):
+    with_channel(store, 7)
+    store.register()
+    before = list(store.there)
+    [_, second] = store.sandbox.sandbox.stores[store.hash].catalog.channels.all()
+    second["id"], second["name"] = told, ["Another"]
+    assert (store.restore().removed, list(store.there)) == ([], before)
 
 
 def test_removing_takes_ours_only_and_forgets_the_address(store: Hooked):

@@ -57,3 +57,12 @@ def states(shop: Shop) -> dict[int, str]:
     query = select(WebhookEvent.id, WebhookEvent.state).where(WebhookEvent.store_hash == shop.hash)
     with shop.pipeline.ledger.session() as session:
         return {row.id: row.state for row in session.execute(query.order_by(WebhookEvent.id))}
+
+
+def changed_by_a_rebuild(shop: Shop) -> set[str]:
+    """The documents that a full batch makes otherwise than they are."""
+    shop.refresh()
+    before = shop.documents()
+    shop.run_plain()
+    after = shop.documents()
+    return {key for key in {*before, *after} if before.get(key) != after.get(key)}
