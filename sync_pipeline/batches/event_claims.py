@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from sqlalchemy import select, update
 
+from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import Store, SyncBatch, WebhookEvent
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.models import SyncBatch as Batch
 
 OPEN = ("waiting", "claimed")
-#: After a failed drain the store's next one waits: 30 s, then twice as long each time, at most 15 minutes.
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
-_REMEMBERED_FAILURES = 6
+#: After a failed drain the store's next one waits: 5 s, then twice as long each time, at most 15 minutes. One that was
+#: killed is not waited for any longer than that; one that fails again and again costs less and less.
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
+_REMEMBERED_FAILURES = 9
 
 
 def stores_with_events(ledger: Ledger) -> list[str]:
@@ -96,13 +98,11 @@ class EventClaims:
         return lane_holder(self.batch)
 
     def free(self) -> int:
-        """Makes events wait again that earlier holders of the lane claimed and did not end; how many."""
+        """Makes events wait again that were claimed and did not end, by whichever holder of the lane; how many."""
         self.lane.check()
         claimed = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "claimed")
         with self.ledger.session() as session:
-            ids = session.scalars(
-                select(WebhookEvent.id).where(*claimed, WebhookEvent.claimed_by != self.holder).with_for_update()
-            ).all()
+            ids = session.scalars(select(WebhookEvent.id).where(*claimed).with_for_update()).all()
             # Another event of the same hash may wait by now: then this one has nothing to add to it.
             for number in ids:
                 self._free(session, number)
@@ -169,7 +169,8 @@ class EventClaims:
 @contextmanager
 def listening(ledger: Ledger) -> Iterator[Callable[[float], None]]:
     """A wait of some seconds that ends early when an event is stored. A hint only: without it the wait is whole."""
-    raw = ledger.engine.raw_connection()
+    with reachable(ledger.engine):
+        raw = ledger.engine.raw_connection()
     connection = raw.driver_connection
     raw.detach()
     assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the ledger's only driver

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,16 @@ from sync_pipeline.batches.event_claims import EventClaims, listening
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.queue import request_unless_pending
 from sync_pipeline.batches.requests import Mode, Trigger
-from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError, MissingScopeError, UnauthorizedError
+from sync_pipeline.connectors.bigcommerce.errors import (
+    BigCommerceError,
+    IncompleteListingError,
+    MissingScopeError,
+    UnauthorizedError,
+)
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
-from sync_pipeline.delivery.books import BooksError
+from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
-from sync_pipeline.operations import DestinationError, Operation, Rejected
+from sync_pipeline.operations import DestinationError, Operation, Rejected, RetryableDestinationError
 from sync_pipeline.pipelines.store_search.event_delivery import EventDelivery
 from sync_pipeline.pipelines.store_search.event_groups import EventBooks, EventGroup
 from sync_pipeline.pipelines.store_search.requests import store_request
@@ -43,6 +49,8 @@ GROUP = 1000
 #: A drain waits so long for more, and ends after so much in all; groups begin at most once in so much (seconds).
 LINGER, LONGEST, PACE = 60.0, 600.0, 1.0
 POLL = 0.5
+#: So long it waits for what is away, looking again after so much (seconds).
+PATIENCE, REST = 300.0, 2.0
 #: When so many keys in a row fail alone, it is not they that are broken.
 MOST_POISONED = 20
 
@@ -68,46 +76,72 @@ class Drain:
     store: Store
     linger: float = LINGER
     longest: float = LONGEST
+    patience: float = PATIENCE
     books: EventBooks = field(default_factory=EventBooks)
+    delivered: Books = field(default_factory=Books)
     _poisoned: int = 0
+    #: When an event was last applied, and when everything was last there that it takes.
+    _busy: float = 0.0
+    _well: float = 0.0
 
     async def run(self) -> dict[str, Any]:
         """Works until no event came for ``linger`` seconds, ``longest`` at most; the figures, recorded in the ledger.
 
-        Raises what ends it early; events that it had claimed by then are taken again by the next drain.
+        While PostgreSQL or the search cluster is away it waits, ``patience`` seconds at most. Raises what ends it
+        early; events that it had claimed by then are taken again by the next drain.
         """
+        clock = self.pipeline.clock
+        self.part.progress[EVENTS] = self._figures
+        began = self._busy = self._well = clock.monotonic()
+        while True:
+            try:
+                await self._work_off(until=began + self.longest)
+                break
+            except (ServiceUnavailableError, RetryableDestinationError) as error:
+                # A store that is away would hold one of the few runs at once, and others have work for it.
+                if isinstance(error, BigCommerceError) or clock.monotonic() - self._well >= self.patience:
+                    raise
+                log.warning("drain waits", store=self.store.hash, error=one_line(error))
+            await clock.sleep(REST)
+        if not self.books.balance:
+            raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
+        figures = {**self._figures(), "finished_at": clock.now().isoformat()}
+        await asyncio.to_thread(self.part.record, EVENTS, figures)
+        return figures
+
+    async def _work_off(self, *, until: float) -> None:
+        """Applies events until no more come. Begins as if nothing had been claimed, read or connected before."""
         ledger, batch, clock = self.part.ledger, self.part.batch, self.pipeline.clock
         claims = EventClaims(ledger, self.part.lane, batch)
         await asyncio.to_thread(claims.free)
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(self.pipeline.cluster())
+            await cluster.check()
             catalog = await stack.enter_async_context(self.pipeline.catalog(self.store))
             wait = stack.enter_context(listening(ledger))
             facts = await stack.enter_async_context(
                 StoreFacts(catalog, ledger, scope=batch.scope, batch_id=batch.id, clock=clock)
             )
-            delivery = EventDelivery(cluster, self.store, self.part, clock)
+            delivery = EventDelivery(cluster, self.store, self.part, clock, deepcopy(self.delivered))
             tools = _Tools(catalog, facts, delivery)
-            self.part.progress[EVENTS] = lambda: {**delivery.books.as_dict(), **self.books.as_dict()}
-            began = busy = clock.monotonic()
             while True:
                 at = clock.monotonic()
                 events = await asyncio.to_thread(claims.take, GROUP)
                 if events:
                     await self._apply(EventGroup(events), claims, tools)
-                    busy = clock.monotonic()
-                    await clock.sleep(max(0.0, min(PACE, self.linger) - (busy - at)))
-                elif at - busy >= self.linger:
-                    break
+                    self._busy = clock.monotonic()
+                    await clock.sleep(max(0.0, min(PACE, self.linger) - (self._busy - at)))
+                elif at - self._busy >= self.linger:
+                    return
                 else:
                     await asyncio.to_thread(wait, min(POLL, self.linger))
-                if clock.monotonic() - began >= self.longest:
-                    break
-            figures = {**delivery.books.as_dict(), **self.books.as_dict(), "finished_at": clock.now().isoformat()}
-        if not self.books.balance:
-            raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
-        await asyncio.to_thread(self.part.record, EVENTS, figures)
-        return figures
+                self._well = clock.monotonic()
+                if self._well >= until:
+                    return
+
+    def _figures(self) -> dict[str, Any]:
+        """What was acknowledged so far."""
+        return {**self.delivered.as_dict(), **self.books.as_dict()}
 
     async def _apply(self, group: EventGroup, claims: EventClaims, tools: _Tools) -> None:
         """Does what the group asks for and acknowledges it. A key that cannot be done alone goes to dead letters."""
@@ -139,6 +173,7 @@ class Drain:
         reasons = {number: errors.get(number, "see the dead letters") for number, end in ends.items() if end == "dead"}
         await asyncio.to_thread(claims.end, ends, reasons)
         self.books.enter(group, ends)
+        self.delivered = deepcopy(tools.delivery.books)
 
     async def _work(self, group: EventGroup, tools: _Tools) -> set[str]:
         """Brings the indices up to date with what the group is about; the keys that ended as dead letters."""

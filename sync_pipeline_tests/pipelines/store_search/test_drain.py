@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -14,15 +16,20 @@ from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.errors import RefusedError, UnauthorizedError
+from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
+from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.dagster_runs import run_tags
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.pipelines.store_search import drain as draining
 from sync_pipeline.pipelines.store_search.automation import waiting_events
 from sync_pipeline.pipelines.store_search.builds import IndexCheckError, StoreBuild
 from sync_pipeline.pipelines.store_search.explain import explain
 from sync_pipeline.pipelines.store_search.requests import events_request
+from sync_pipeline_tests.chaos.relay import Relay, address_of, running_relay
+from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
 from sync_pipeline_tests.pipelines.store_search.told_events import drain, states, tell, tell_product
@@ -205,6 +212,55 @@ def test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more(indexed: Shop, 
     indexed.refresh()
     assert indexed.documents() == before
     assert states(indexed) == {number: "claimed"}
+
+
+@pytest.fixture
+def relayed(indexed: Shop, elasticsearch_url: str) -> Iterator[tuple[Shop, Relay]]:
+    """The shop with a search cluster that may be away, and a clock that waits for nothing."""
+    with running_relay(address_of(elasticsearch_url)) as relay:
+        settings = indexed.pipeline.settings.model_copy(update={"elasticsearch_url": f"http://127.0.0.1:{relay.port}"})
+        yield replace(indexed, pipeline=replace(indexed.pipeline, settings=settings, clock=HurriedClock())), relay
+
+
+@pytest.mark.invariant("1.3", "3.1", "6.4")
+def test_a_drain_waits_for_a_search_cluster_that_is_away(relayed: tuple[Shop, Relay], monkeypatch: pytest.MonkeyPatch):
+    shop, relay = relayed
+    shop.sandbox.admin.update(shop.hash, "products", 101, {"name": "Written later"})
+    numbers = [tell_product(shop, 101), tell_product(shop, 104)]
+    check, write = SearchCluster.check, BulkIndex.write
+    looks = []
+
+    async def leave_and_write(index: BulkIndex, operations: Any) -> Any:
+        monkeypatch.setattr(BulkIndex, "write", write)
+        relay.go_away()
+        return await index.write(operations)
+
+    async def look(cluster: SearchCluster) -> Any:
+        looks.append(cluster)
+        if len(looks) == 4:
+            relay.come_back()
+        return await check(cluster)
+
+    monkeypatch.setattr(BulkIndex, "write", leave_and_write)
+    monkeypatch.setattr(SearchCluster, "check", look)
+    figures = drain(shop).counts["events"]
+    shop.refresh()
+    assert len(looks) == 4
+    assert states(shop) == dict.fromkeys(numbers, "done")
+    assert balances(figures)
+    assert (figures["events_received"], figures["read"], figures["written"], figures["unchanged"]) == (2, 2, 1, 1)
+    assert shop.documents()["product-101"]["name"] == "Written later"
+    assert dead_letters(shop) == {}
+
+
+def test_a_drain_does_not_wait_for_ever(relayed: tuple[Shop, Relay]):
+    shop, relay = relayed
+    number = tell_product(shop, 101)
+    relay.go_away()
+    with pytest.raises(ServiceUnavailableError, match="Elasticsearch"):
+        drain(shop)
+    assert draining.PATIENCE <= shop.pipeline.clock.ahead < draining.PATIENCE + 10  # pyright: ignore
+    assert states(shop) == {number: "waiting"}
 
 
 @pytest.mark.invariant("4.5", "1.3")
