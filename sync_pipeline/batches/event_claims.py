@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from sqlalchemy import func, select, text, update
 
+from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import Store, SyncBatch, WebhookEvent
@@ -39,9 +40,10 @@ OPEN = ("waiting", "claimed")
 SHARED, ALONE_AFTER = 30, 2
 #: When so many drains died with an event, the last with it alone, there is no other try.
 DEADLY_AFTER = 3
-#: After a failed drain the store's next one waits: 30 s, then twice as long each time, at most 15 minutes.
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
-_REMEMBERED_FAILURES = 6
+#: After a failed drain the store's next one waits: 5 s, then twice as long each time, at most 15 minutes. One that was
+#: killed is not waited for any longer than that; one that fails again and again costs less and less.
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
+_REMEMBERED_FAILURES = 9
 
 # Another event of the same hash may wait by now, or be stored at this very moment: the two become one.
 _UNCLAIM = """
@@ -190,7 +192,8 @@ class EventClaims:
 @contextmanager
 def listening(ledger: Ledger) -> Iterator[Callable[[float], None]]:
     """A wait of some seconds that ends early when an event is stored. A hint only: without it the wait is whole."""
-    raw = ledger.engine.raw_connection()
+    with reachable(ledger.engine):
+        raw = ledger.engine.raw_connection()
     connection = raw.driver_connection
     raw.detach()
     assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the ledger's only driver

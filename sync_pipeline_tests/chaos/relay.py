@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+import httpx
+
 from sync_pipeline_tests.waiting import wait_for
 
 HOST = "127.0.0.1"
@@ -122,6 +124,12 @@ class Relay:
             _pass(service, data)
         strike.act()
         return False
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """Where the service of a URL listens."""
+    parts = httpx.URL(url)
+    return parts.host, parts.port or 80
 
 
 def _pass(sink: socket.socket, data: bytes) -> bool:

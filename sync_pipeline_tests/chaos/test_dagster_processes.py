@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 
 import dagster as dg
 import pytest
-from sqlalchemy import make_url
 
 from sync_pipeline.batches.cron import next_run
 from sync_pipeline.batches.database import make_engine
@@ -27,6 +25,7 @@ from sync_pipeline.local.processes import start_time
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
+from sync_pipeline_tests.chaos.living_dev import dagster_instance, kill_service, running_dev, worker_of
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import _temporary_database
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -63,18 +62,15 @@ def commands(
 @pytest.fixture(scope="module")
 def dev(commands: Commands) -> Iterator[subprocess.Popen[str]]:
     """A running `sync-pipeline dev`, stopped at the end."""
-    process = commands.start("dev")
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Ctrl-C" in line:
-            break
-    assert process.poll() is None, said
-    yield process
-    process.terminate()
-    process.communicate(timeout=90)
-    commands("down")
+    with running_dev(commands) as started:
+        yield started.process
+
+
+@pytest.fixture(scope="module")
+def dagster(dev: subprocess.Popen[str], commands: Commands) -> Iterator[dg.DagsterInstance]:
+    """Where the runs of `dev` write their events."""
+    with dagster_instance(commands) as instance:
+        yield instance
 
 
 def until(shop: Shop, number: int, what: str, condition: Callable[[SyncBatch], object]) -> SyncBatch:
@@ -95,31 +91,6 @@ def under_way(shop: Shop, number: int) -> SyncBatch:
 def ended(shop: Shop, number: int) -> SyncBatch:
     """The batch, once it is over."""
     return until(shop, number, "at its end", lambda batch: batch.status in {"completed", "failed"})
-
-
-def kill_service(commands: Commands, name: str) -> Callable[[], bool]:
-    """Kills a process of `dev`; the answer says whether another one serves in its place."""
-
-    def serving() -> int | None:
-        status = running(commands.folder / "state")
-        service = status.services.get(name) if status else None
-        return service.pid if service and service.state == "ready" else None
-
-    killed = serving()
-    assert killed is not None
-    os.kill(killed, signal.SIGKILL)
-    return lambda: serving() not in {None, killed}
-
-
-def worker_of(commands: Commands, run_id: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The process that executes a run, as the run itself wrote it into its event log."""
-    exported = commands("env", "--json").json()
-    monkeypatch.setenv("DAGSTER_DATABASE_URL", make_url(exported["DAGSTER_DATABASE_URL"]).render_as_string(False))
-    with dg.DagsterInstance.from_config(exported["DAGSTER_HOME"]) as instance:
-        messages = [event.user_message for event in instance.all_logs(run_id)]
-    found = [match[1] for message in messages if (match := re.search(r"\(pid: (\d+)\)", message))]
-    assert found, messages
-    return int(found[-1])
 
 
 @pytest.mark.invariant("1.5", "3.6", "5.4")
@@ -161,7 +132,7 @@ def shown(shop: Shop, name: str) -> None:
 
 @pytest.mark.invariant("1.1", "1.4", "1.5", "2.5")
 def test_events_survive_a_killed_drain_and_a_killed_receiver(
-    dev: subprocess.Popen[str], commands: Commands, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
 ):
     admin = shop.sandbox.admin
     shop.run_plain()
@@ -180,7 +151,7 @@ def test_events_survive_a_killed_drain_and_a_killed_receiver(
     admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
     admin.update(shop.hash, "products", 101, {"name": "Told to a dead drain"})
     wait_for(lambda: "claimed" in states(shop).values(), what="a claimed event")
-    os.kill(worker_of(commands, drain.dagster_run_id, monkeypatch), signal.SIGKILL)
+    os.kill(worker_of(dagster, drain.dagster_run_id), signal.SIGKILL)
     admin.clear_faults(shop.hash)
     assert ended(shop, drain.id).error["kind"] == "lost"
     shown(shop, "Told to a dead drain")
@@ -196,7 +167,7 @@ def test_events_survive_a_killed_drain_and_a_killed_receiver(
 
 @pytest.mark.invariant("1.4", "1.5", "5.4")
 def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
-    dev: subprocess.Popen[str], commands: Commands, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
 ):
     shop.run_plain()
     served = shop.documents()
@@ -206,7 +177,7 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
 
     # The run's own process: the code server notices, and the batch is closed at once.
     batch = under_way(shop, shop.request(BatchType.ALL).id)
-    os.kill(worker_of(commands, batch.dagster_run_id or "", monkeypatch), signal.SIGKILL)
+    os.kill(worker_of(dagster, batch.dagster_run_id or ""), signal.SIGKILL)
     killed = ended(shop, batch.id)
     assert (killed.status, killed.error["kind"]) == ("failed", "lost")
     assert shop.documents() == served
@@ -214,7 +185,7 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
     # The code server takes its runs along: nobody is there to tell, and the silence gives it away.
     assert commands("batches", "retry", str(batch.id)).status == 0
     second = until(shop, batch.id, "under way", lambda now: now.attempt == 2 and "search_index" in now.counts)
-    worker = worker_of(commands, second.dagster_run_id or "", monkeypatch)
+    worker = worker_of(dagster, second.dagster_run_id or "")
     code_server_is_back = kill_service(commands, "code_server")
     wait_for(lambda: start_time(worker) is None, what="the end of the worker")
     shop.sandbox.admin.clear_faults(shop.hash)
@@ -234,12 +205,12 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
 
 
 def test_a_cancelled_batchs_run_is_stopped_and_a_due_schedule_runs_by_itself(
-    dev: subprocess.Popen[str], commands: Commands, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
 ):
     ledger = shop.pipeline.ledger
     shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
     batch = under_way(shop, shop.request(BatchType.ALL).id)
-    worker = worker_of(commands, batch.dagster_run_id or "", monkeypatch)
+    worker = worker_of(dagster, batch.dagster_run_id or "")
     assert commands("batches", "cancel", str(batch.id)).out == f"batch {batch.id} is cancelled\n"
     wait_for(lambda: start_time(worker) is None, what="the end of the worker", seconds=40)
     shop.sandbox.admin.clear_faults(shop.hash)

@@ -24,7 +24,7 @@ from sync_pipeline.batches.queue import reap
 from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline_tests.chaos import victims
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
-from sync_pipeline_tests.chaos.relay import Relay, running_relay
+from sync_pipeline_tests.chaos.relay import Relay, address_of, running_relay
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import REAL_SERVERS
@@ -67,11 +67,6 @@ def test_refused_connections_are_waited_out(shop: Shop, elasticsearch_url: str):
     assert len(clock.slept) >= 3
     assert shop.documents()["product-101"]["price"] == 4711
     check_recovered(shop, batch)
-
-
-def address_of(url: str) -> tuple[str, int]:
-    parts = httpx.URL(url)
-    return parts.host, parts.port or 80
 
 
 @dataclass

@@ -1,15 +1,15 @@
 """The drain: a store's webhook events, applied to its indices until no more come.
 
 Claim → fetch the current records → deliver → acknowledge, again and again. Events carry no state, so their order and
-their repetition do not matter. What belongs here: the loop and what one group of events asks for. What does not: the
-queue (batches/event_claims.py), what an event is about (events.py), facts that age (store_facts.py), and which indices
-are written (event_delivery.py).
+their repetition do not matter. What belongs here: the loop, its ends, and events that cannot be done. What does not:
+the queue (batches/event_claims.py), what an event is about (events.py), and what a group of them needs (event_work.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +17,26 @@ import structlog
 
 from sync_pipeline.batches.event_claims import DEADLY_AFTER, EventClaims, listening
 from sync_pipeline.batches.lanes import FencedError
-from sync_pipeline.batches.queue import kept_waiting, request_unless_pending
-from sync_pipeline.batches.requests import Mode, Trigger
-from sync_pipeline.batches.synced_keys import remember
-from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError, MissingScopeError, UnauthorizedError
+from sync_pipeline.batches.queue import kept_waiting
+from sync_pipeline.connectors.bigcommerce.errors import (
+    BigCommerceError,
+    IncompleteListingError,
+    MissingScopeError,
+    UnauthorizedError,
+)
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
-from sync_pipeline.delivery.books import BooksError
+from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
-from sync_pipeline.operations import DestinationError, Operation, Rejected
+from sync_pipeline.operations import DestinationError, Rejected, RetryableDestinationError
 from sync_pipeline.pipelines.store_search.event_delivery import EventDelivery
 from sync_pipeline.pipelines.store_search.event_groups import EventBooks, EventGroup
-from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.event_work import EventWork
 from sync_pipeline.pipelines.store_search.store_facts import StoreFacts
-from sync_pipeline.pipelines.store_search.store_memory import needed_batch, written_by
-from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType, Part
+from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import Store
     from sync_pipeline.batches.parts import BatchPart
-    from sync_pipeline.connectors.bigcommerce.catalog import Catalog
-    from sync_pipeline.pipelines.store_search.source import StoreSource
     from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
 log = structlog.get_logger("sync_pipeline.store_search")
@@ -47,6 +47,8 @@ GROUP = 1000
 #: waiting; groups begin at most once in PACE.
 LINGER, LONGEST, TURN, PACE = 60.0, 600.0, 60.0, 1.0
 POLL = 0.5
+#: So long it waits for what is away, looking again after so much (seconds).
+PATIENCE, REST = 300.0, 2.0
 #: When so many keys in a row fail alone, it is not they that are broken.
 MOST_POISONED = 20
 
@@ -73,56 +75,81 @@ class Drain:
     linger: float = LINGER
     longest: float = LONGEST
     turn: float = TURN
+    patience: float = PATIENCE
     books: EventBooks = field(default_factory=EventBooks)
+    delivered: Books = field(default_factory=Books)
     _poisoned: int = 0
+    #: When it began, when an event was last applied, and when everything was last there that it takes.
+    _began: float = 0.0
+    _busy: float = 0.0
+    _well: float = 0.0
 
     async def run(self) -> dict[str, Any]:
         """Works until no event came for ``linger`` seconds, ``longest`` at most; the figures, recorded in the ledger.
 
-        Raises what ends it early; events that it had claimed by then are taken again by the next drain.
+        While PostgreSQL or the search cluster is away it waits, ``patience`` seconds at most. Raises what ends it
+        early; events that it had claimed by then are taken again by the next drain.
         """
+        clock = self.pipeline.clock
         claims = EventClaims(self.part.ledger, self.part.lane, self.part.batch)
-        await asyncio.to_thread(claims.free)
+        self.part.progress[EVENTS] = self._figures
+        self._began = self._busy = self._well = clock.monotonic()
         try:
-            figures = await self._drain(claims)
+            while True:
+                try:
+                    await self._work_off(claims)
+                    break
+                except (ServiceUnavailableError, RetryableDestinationError) as error:
+                    # A store that is away would hold one of the few runs at once, and others have work for it.
+                    if isinstance(error, BigCommerceError) or clock.monotonic() - self._well >= self.patience:
+                        raise
+                    log.warning("drain waits", store=self.store.hash, error=one_line(error))
+                await clock.sleep(REST)
         finally:
             # Whoever gets here lives: the end of this drain is not held against the events that it has in hand.
             with suppress(SyncPipelineError):
                 await asyncio.to_thread(claims.give_back)
         if not self.books.balance:
             raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
+        figures = {**self._figures(), "finished_at": clock.now().isoformat()}
         await asyncio.to_thread(self.part.record, EVENTS, figures)
         return figures
 
-    async def _drain(self, claims: EventClaims) -> dict[str, Any]:
+    async def _work_off(self, claims: EventClaims) -> None:
+        """Applies events until no more come. Begins as if nothing had been claimed, read or connected before."""
         ledger, batch, clock = self.part.ledger, self.part.batch, self.pipeline.clock
+        await asyncio.to_thread(claims.give_back)
+        await asyncio.to_thread(claims.free)
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(self.pipeline.cluster())
+            await cluster.check()
             catalog = await stack.enter_async_context(self.pipeline.catalog(self.store))
             wait = stack.enter_context(listening(ledger))
             facts = await stack.enter_async_context(
                 StoreFacts(catalog, ledger, scope=batch.scope, batch_id=batch.id, clock=clock)
             )
-            delivery = EventDelivery(cluster, self.store, self.part, clock)
-            tools = _Tools(catalog, facts, delivery)
-            self.part.progress[EVENTS] = lambda: {**delivery.books.as_dict(), **self.books.as_dict()}
-            began = busy = clock.monotonic()
+            delivery = EventDelivery(cluster, self.store, self.part, clock, deepcopy(self.delivered))
+            work = EventWork(self.pipeline, self.part, self.store, catalog, facts, delivery)
             while True:
                 at = clock.monotonic()
                 events = await asyncio.to_thread(claims.take, GROUP)
                 if events:
                     group = EventGroup(events)
-                    await self._apply(group, claims, tools)
-                    busy = clock.monotonic()
+                    await self._apply(group, claims, work)
+                    self._busy = clock.monotonic()
                     pace = 0.0 if group.deaths else min(PACE, self.linger)
-                    await clock.sleep(max(0.0, pace - (busy - at)))
-                elif at - busy >= self.linger:
-                    break
+                    await clock.sleep(max(0.0, pace - (self._busy - at)))
+                elif at - self._busy >= self.linger:
+                    return
                 else:
                     await asyncio.to_thread(wait, min(POLL, self.linger))
-                if await self._is_over(clock.monotonic() - began):
-                    break
-            return {**delivery.books.as_dict(), **self.books.as_dict(), "finished_at": clock.now().isoformat()}
+                self._well = clock.monotonic()
+                if await self._is_over(self._well - self._began):
+                    return
+
+    def _figures(self) -> dict[str, Any]:
+        """What was acknowledged so far."""
+        return {**self.delivered.as_dict(), **self.books.as_dict()}
 
     async def _is_over(self, age: float) -> bool:
         """Whether a drain of this age (seconds) ends although events may come: runs are few, and others need them."""
@@ -130,124 +157,40 @@ class Drain:
             return True
         return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger, PIPELINE)
 
-    async def _apply(self, group: EventGroup, claims: EventClaims, tools: _Tools) -> None:
+    async def _apply(self, group: EventGroup, claims: EventClaims, work: EventWork) -> None:
         """Does what the group asks for and acknowledges it. A key that cannot be done alone goes to dead letters."""
-        await tools.facts.source.seen()  # what cannot be read for any event is no event's fault
+        await work.facts.source.seen()  # what cannot be read for any event is no event's fault
         message = "see the dead letters"
         try:
             if group.deaths >= DEADLY_AFTER:
                 message = f"{group.deaths} drains died with it"
-                dead = await self._poison(group, "deadly", message, tools)
+                dead = await self._poison(group, "deadly", message, work)
             else:
-                dead = await self._work(group, tools)
+                dead = await work.work(group)
         except NOBODYS_FAULT:
             raise
         except Exception as error:
             if len(group.keys) > 1:
                 for one in group.alone():
-                    await self._apply(one, claims, tools)
+                    await self._apply(one, claims, work)
                 return
             self._poisoned += 1
             if self._poisoned > MOST_POISONED:
                 raise
             kind = error.kind if isinstance(error, SyncPipelineError) else "internal"
             message = one_line(f"{type(error).__name__}: {error}" if kind == "internal" else error)
-            dead = await self._poison(group, kind, message, tools)
+            dead = await self._poison(group, kind, message, work)
         else:
             self._poisoned = 0
         ends = group.ends(dead)
         await asyncio.to_thread(claims.end, ends, {number: message for number, end in ends.items() if end == "dead"})
         self.books.enter(group, ends)
+        self.delivered = deepcopy(work.delivery.books)
 
-    async def _poison(self, group: EventGroup, kind: str, message: str, tools: _Tools) -> set[str]:
+    async def _poison(self, group: EventGroup, kind: str, message: str, work: EventWork) -> set[str]:
         """Keeps the group's only key as a dead letter."""
         [key] = group.keys
         log.error("poison event", store=self.store.hash, key=key, error=message)
         letter = Rejected(key, kind, message, group.events[-1].payload.encode())
-        await asyncio.to_thread(tools.delivery.letters.keep, [letter])
+        await asyncio.to_thread(work.delivery.letters.keep, [letter])
         return {key}
-
-    async def _work(self, group: EventGroup, tools: _Tools) -> set[str]:
-        """Brings the indices up to date with what the group is about; the keys that ended as dead letters."""
-        facts, delivery = tools.facts, tools.delivery
-        if group.tells_of_uninstall:
-            await self._look_whether_uninstalled(tools.catalog)
-        delivery.begin()
-        live = await delivery.live(Part.PRODUCTS)
-        products, categories = group.of_part(Part.PRODUCTS), group.of_part(Part.CATEGORIES)
-        more, others = set[str](), set[str]()
-        if tools.first or group.tells_of_categories or group.tells_of_store or facts.old:
-            more, others = await (facts.changes(live) if tools.first else facts.renew(live))
-            await self._look_at_store(facts.source, told=group.tells_of_store)
-        await self._products(products | more, group, tools)
-        if facts.lacking:
-            again, changed = await facts.renew(live)
-            await self._look_at_store(facts.source)
-            more, others = more | again, others | changed
-            await self._products(products | again, group, tools)
-        if keys := categories | others:
-            await self._listed(keys, tools)
-        if more or others or group.tells_of_categories:
-            await facts.keep()
-        tools.first = False
-        return delivery.dead
-
-    async def _products(self, keys: set[str], group: EventGroup, tools: _Tools) -> None:
-        if not keys:
-            return
-        announced = group.announced_gone
-        async with aclosing(tools.facts.source.named_products(sorted(keys))) as pages:
-            async for items in pages:
-                absent = [item for item in items if isinstance(item, Operation) and item.absent]
-                silent = [delete for delete in absent if delete.key not in announced]
-                if silent and not await tools.delivery.is_plausible(Part.PRODUCTS, silent):
-                    # An answer that lacks so many says nothing of them: a whole listing, behind the guard, will tell.
-                    self._request(Mode.INCREMENTAL, f"{len(silent)} products were not given by their ids")
-                    await tools.delivery.deliver(Part.PRODUCTS, [item for item in items if item not in silent])
-                else:
-                    await tools.delivery.deliver(Part.PRODUCTS, items)
-
-    async def _listed(self, keys: set[str], tools: _Tools) -> None:
-        """Categories and pages, found in their whole listings; what these lack is gone."""
-        version = await asyncio.to_thread(self.part.ledger.next_version)
-        missing = set(keys)
-        async with aclosing(tools.facts.source.items(Part.CATEGORIES)) as pages:
-            async for items in pages:
-                wanted = [item for item in items if item.key in missing]
-                missing -= {item.key for item in wanted}
-                await tools.delivery.deliver(Part.CATEGORIES, wanted)
-        await tools.delivery.delete(Part.CATEGORIES, sorted(missing), version)
-
-    async def _look_at_store(self, source: StoreSource, *, told: bool = False) -> None:
-        """Asks for a batch if documents may show other facts of the store itself than those just read.
-
-        Before anything is written with them: a drain that dies has asked by then, and is remembered as their writer.
-        """
-        ledger, scope, facts = self.part.ledger, self.part.batch.scope, await source.store_facts()
-        mode = await asyncio.to_thread(needed_batch, ledger, scope, facts, told=told)
-        if mode is not None:
-            self._request(mode, "documents may show another currency or address than the store's")
-        await asyncio.to_thread(remember, ledger, scope, {written_by(EVENTS): facts})
-
-    async def _look_whether_uninstalled(self, catalog: Catalog) -> None:
-        try:
-            await catalog.store()
-        except UnauthorizedError:
-            await asyncio.to_thread(self.pipeline.stores.mark_uninstalled, self.store.hash)
-            raise
-
-    def _request(self, mode: Mode, why: str) -> None:
-        log.warning("batch requested", store=self.store.hash, mode=mode, why=why)
-        retries = self.pipeline.settings.sync_pipeline_retries
-        request = store_request(
-            self.store.hash, BatchType.ALL, mode=mode, trigger=Trigger.WEBHOOK, max_attempts=1 + retries
-        )
-        request_unless_pending(self.part.ledger, request)
-
-
-@dataclass
-class _Tools:
-    catalog: Catalog
-    facts: StoreFacts
-    delivery: EventDelivery
-    first: bool = True

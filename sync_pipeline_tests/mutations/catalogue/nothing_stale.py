@@ -216,7 +216,7 @@ MUTATIONS = (
     Mutation(
         "remembering with which currency and address a drain wrote",
         ("2.9",),
-        "sync_pipeline/pipelines/store_search/drain.py",
+        "sync_pipeline/pipelines/store_search/event_work.py",
         {"remember, ledger, scope, {written_by(EVENTS): facts}": "remember, ledger, scope, {}"},
         (f"{STORE_TESTS}::test_a_document_that_a_drain_wrote_with_facts_since_taken_back_is_found",),
     ),
@@ -251,8 +251,8 @@ MUTATIONS = (
     Mutation(
         "fetching the current record of an event (of another instead)",
         ("2.5",),
-        "sync_pipeline/pipelines/store_search/drain.py",
-        {"tools.facts.source.named_products(sorted(keys))": "tools.facts.source.named_products(())"},
+        "sync_pipeline/pipelines/store_search/event_work.py",
+        {"self.facts.source.named_products(sorted(keys))": "tools.facts.source.named_products(())"},
         ("pipelines/store_search/test_drain.py::test_what_an_event_tells_of_is_fetched_as_it_is_now",),
     ),
     Mutation(

@@ -214,3 +214,10 @@ def new_shop(
 def shop(new_shop: Any) -> Shop:
     """The demonstration shop under a hash of its own."""
     return new_shop()
+
+
+@pytest.fixture
+def indexed(shop: Shop) -> Shop:
+    """The demonstration shop after a full batch."""
+    shop.run_plain()
+    return shop

@@ -26,13 +26,6 @@ from sync_pipeline_tests.pipelines.store_search.told_events import drain, states
 PRODUCTS = "*/v3/catalog/products"
 
 
-@pytest.fixture
-def indexed(shop: Shop) -> Shop:
-    """The demonstration shop after a full batch."""
-    shop.run_plain()
-    return shop
-
-
 def test_nothing_to_do_is_done_at_once(indexed: Shop):
     batch = drain(indexed)
     assert (batch.status, batch.lane, batch.trigger) == ("completed", "events", "webhook")

@@ -37,13 +37,6 @@ class KilledError(BaseException):
     """The process of the drain is no more."""
 
 
-@pytest.fixture
-def indexed(shop: Shop) -> Shop:
-    """The demonstration shop after a full batch."""
-    shop.run_plain()
-    return shop
-
-
 def claims_of(shop: Shop, run_id: str) -> EventClaims:
     """The claims of a drain that has the lane."""
     ledger = shop.pipeline.ledger

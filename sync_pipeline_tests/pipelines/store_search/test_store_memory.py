@@ -19,13 +19,6 @@ HERE, THERE = {"currency": "GBP", "base_url": "https://a.example"}, {"currency":
 ALL_HERE = {written_by(writer): HERE for writer in (*IMPORTS, EVENTS)}
 
 
-@pytest.fixture
-def indexed(shop: Shop) -> Shop:
-    """The demonstration shop after a full batch."""
-    shop.run_plain()
-    return shop
-
-
 def tell_store(shop: Shop) -> None:
     tell(shop, "store/information/updated", {"type": "store"})
 
