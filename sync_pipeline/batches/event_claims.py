@@ -36,10 +36,8 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.models import SyncBatch as Batch
 
 OPEN = ("waiting", "claimed")
-#: With each drain that died with an event, so many times fewer are claimed together; from ALONE_AFTER on one key alone.
-SHARED, ALONE_AFTER = 30, 2
-#: When so many drains died with an event, the last with it alone, there is no other try.
-DEADLY_AFTER = 3
+#: When so many drains died with an event, its key is claimed alone; and then, there is no other try.
+ALONE_AFTER, DEADLY_AFTER = 2, 3
 #: After a failed drain the store's next one waits: 5 s, then twice as long each time, at most 15 minutes. One that was
 #: killed is not waited for any longer than that; one that fails again and again costs less and less.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
@@ -138,8 +136,7 @@ class EventClaims:
     def take(self, limit: int) -> Sequence[WebhookEvent]:
         """Claims the oldest waiting events, at most ``limit``; first those of keys with which the fewest drains died.
 
-        The more died, the fewer are claimed together, and in the end one key at a time: what kills drains is soon
-        alone, and everything else done.
+        From ALONE_AFTER deaths on it is one key at a time: what kills drains is soon alone, and everything else done.
         """
         self.lane.check()
         waiting = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "waiting")
@@ -160,7 +157,7 @@ class EventClaims:
                 oldest = oldest.where(WebhookEvent.key == next_one.key)
             else:
                 alike = select(keys.c.key).where(keys.c.deaths == next_one.deaths)
-                oldest = oldest.where(WebhookEvent.key.in_(alike)).limit(max(1, limit // SHARED**next_one.deaths))
+                oldest = oldest.where(WebhookEvent.key.in_(alike)).limit(limit)
             taken = update(WebhookEvent).where(WebhookEvent.id.in_(oldest)).values(values).returning(WebhookEvent)
             return sorted(session.scalars(taken), key=lambda event: event.id)
 

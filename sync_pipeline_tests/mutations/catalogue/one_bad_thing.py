@@ -7,7 +7,9 @@ from sync_pipeline_tests.mutations.mutation import Mutation
 BISECTION = "sync_pipeline/delivery/bisection.py"
 ANSWERS = "sync_pipeline/connectors/bigcommerce/answers.py"
 BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
+CLAIMS = "sync_pipeline/batches/event_claims.py"
 DELIVER = "sync_pipeline/delivery/deliver.py"
+DRAIN = "sync_pipeline/pipelines/store_search/drain.py"
 ERROR_BUDGET = "sync_pipeline/delivery/error_budget.py"
 IMPORTS = "sync_pipeline/pipelines/store_search/imports.py"
 LISTING = "sync_pipeline/connectors/bigcommerce/listing.py"
@@ -15,6 +17,7 @@ QUEUE = "sync_pipeline/batches/queue.py"
 
 BUDGET_TESTS = "delivery/test_error_budget.py"
 BULK_TESTS = "connectors/elasticsearch/test_bulk_faults.py"
+CLAIM_TESTS = "pipelines/store_search/test_event_claims.py"
 DELIVER_TESTS = "delivery/test_deliver.py"
 REFUSALS = "delivery/test_refusals.py"
 CLIENT_TESTS = "connectors/bigcommerce/test_client.py"
@@ -150,5 +153,34 @@ MUTATIONS = (
         DELIVER,
         {"        self.budget.check(self.books, ended=True)\n": ""},
         (f"{BUDGET_TESTS}::test_a_hopeless_run_ends_with_what_failed_kept",),
+    ),
+    Mutation(
+        "holding only deaths against events",
+        ("6.4",),
+        CLAIMS,
+        {'whose="=", given_back=1': 'whose="=", given_back=0'},
+        (f"{CLAIM_TESTS}::test_a_failure_that_is_no_events_fault_is_not_held_against_it",),
+    ),
+    *(
+        Mutation(
+            what,
+            ("6.6",),
+            file,
+            {condition: without},
+            (f"{CLAIM_TESTS}::test_an_event_that_kills_its_drains_is_soon_alone_and_then_a_dead_letter",),
+        )
+        for what, file, condition, without in (
+            ("the end of events with which drains die", DRAIN, "if group.deaths >= DEADLY_AFTER:", "if False:"),
+            ("claiming alone what drains died with", CLAIMS, "if next_one.deaths >= ALONE_AFTER:", "if False:"),
+        )
+    ),
+    Mutation(
+        "the end of a drain that others wait for",
+        ("6.6",),
+        DRAIN,
+        {
+            "return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger, PIPELINE)": "return False"
+        },
+        (f"{CLAIM_TESTS}::test_a_drain_that_had_its_turn_makes_room_when_others_are_kept_waiting",),
     ),
 )
