@@ -10,6 +10,7 @@ from sqlalchemy import delete
 
 from sync_pipeline.batches.models import SyncBatch, SyncedKey
 from sync_pipeline.pipelines.store_search.builds import StoreBuild
+from sync_pipeline.pipelines.store_search.source import StoreSource
 from sync_pipeline.pipelines.store_search.store_memory import mode_for, written_by
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, BatchType, Part
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -114,6 +115,34 @@ def test_a_document_that_a_drain_wrote_with_facts_since_taken_back_is_found(inde
     [batch] = pending(indexed)
     indexed.pipeline.ledger.cancel(batch.id)
     indexed.sandbox.admin.change_info(indexed.hash, currency="GBP")
+    tell_store(indexed)
+    drain(indexed)
+    assert asked(indexed) == [("all", "full", "webhook")]
+    assert changed_by_a_rebuild(indexed) == {"product-101"}
+
+
+@pytest.mark.invariant("2.9")
+def test_a_document_that_a_drain_wrote_into_a_newer_index_with_older_facts_is_found(
+    indexed: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    named_products = StoreSource.named_products
+
+    def change_and_rebuild() -> None:
+        change(indexed, "currency")
+        indexed.run_plain()
+
+    async def overtaken(source: StoreSource, keys: Any) -> Any:
+        await source.seen()  # the facts are read before, the product after
+        await asyncio.to_thread(change_and_rebuild)
+        async for page in named_products(source, keys):
+            yield page
+
+    indexed.sandbox.admin.update(indexed.hash, "products", 101, {"name": "Still in pounds"})
+    tell_product(indexed, 101)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreSource, "named_products", overtaken)
+        drain(indexed)
+    assert asked(indexed) == []
     tell_store(indexed)
     drain(indexed)
     assert asked(indexed) == [("all", "full", "webhook")]
