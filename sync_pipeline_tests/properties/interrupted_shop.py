@@ -25,6 +25,7 @@ from sync_pipeline.operations import Action, Filtered, Item, Operation
 from sync_pipeline.pipelines.store_search.live import LiveIndex
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.source import StoreSource
+from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, BatchType, Part, kind_of
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -34,6 +35,7 @@ from sync_pipeline_tests.properties.interruptions import (
     Steps,
     UnclosingLedger,
     WatchedLane,
+    WatchedLedger,
 )
 
 
@@ -82,8 +84,8 @@ class InterruptedShop:
     ) -> SyncBatch:
         """Runs the three imports as a batch, or as that there is; the batch as it ended. Raises what ended it."""
 
-        async def work(part: BatchPart) -> None:
-            async with aclosing(self.shop.pipeline.imports(part, IMPORTS)) as outcomes:
+        async def work(pipeline: StoreSearch, part: BatchPart) -> None:
+            async with aclosing(pipeline.imports(part, IMPORTS)) as outcomes:
                 async for _, outcome in outcomes:
                     if isinstance(outcome, Exception):
                         raise outcome
@@ -99,8 +101,8 @@ class InterruptedShop:
         stores = self.shop.pipeline.stores
         stores.add_stop_words(self.shop.hash, words)
 
-        async def work(part: BatchPart) -> None:
-            await self.shop.pipeline.stop_words(part)
+        async def work(pipeline: StoreSearch, part: BatchPart) -> None:
+            await pipeline.stop_words(part)
 
         request = store_request(self.shop.hash, BatchType.STOP_WORDS)
         run = Run(secrets.token_hex(8), (Part.STOP_WORDS.value,), request, batch_id)
@@ -177,13 +179,16 @@ class InterruptedShop:
     def run(
         self,
         run: Run,
-        work: Callable[[BatchPart], Coroutine[Any, Any, object]],
+        work: Callable[[StoreSearch, BatchPart], Coroutine[Any, Any, object]],
         before_step: Steps | Interruptions,
         lane: LaneName,
     ) -> SyncBatch:
         """Does the work as a batch that holds the lane; the batch as it ended. Raises what ended it."""
         ledger = self.shop.pipeline.ledger
         interruptions = before_step if isinstance(before_step, Interruptions) else Interruptions(before_step)
+        pipeline = replace(
+            self.shop.pipeline, ledger=WatchedLedger(ledger.engine, self.clock, watch=interruptions.step)
+        )
         mine = UnclosingLedger(ledger.engine, self.clock) if interruptions.deadly else ledger
         if self.killed.pop(lane, None) is not None:
             self.reap()
@@ -193,7 +198,7 @@ class InterruptedShop:
                 batch = part.batch
                 part.lane = WatchedLane.over(part.lane, interruptions.step)
                 self.living[lane] = part
-                asyncio.run(work(part))
+                asyncio.run(work(pipeline, part))
         except BaseException:
             # Of a dead process nothing is heard any more.
             if not interruptions.dead:

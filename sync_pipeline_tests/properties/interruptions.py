@@ -1,7 +1,7 @@
 """What happens between the steps of a batch: something else, the end of its process, or the turn of another.
 
-A step is a check of the lane's fence: there is one before every write, before every acknowledgement, before events are
-claimed, and before an index is created, published or removed.
+A step is a request that reads records, or a check of the lane's fence: there is one before every write, before every
+acknowledgement, before events are claimed, and before an index is created, published or removed.
 """
 
 from __future__ import annotations
@@ -42,6 +42,17 @@ class WatchedLane(Lane):
     def renew(self) -> None:
         # The heart beats when it likes: that is no step.
         Lane(self.ledger, self.scope, self.name, self.holder, self.token).renew()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedLedger(Ledger):
+    """The ledger as the source has it, that draws a version before each request: it tells of that before it does."""
+
+    watch: Callable[[], None]
+
+    def next_version(self) -> int:
+        self.watch()
+        return super().next_version()
 
 
 class UnclosingLedger(Ledger):

@@ -38,14 +38,14 @@ MEANWHILE = [
     st.tuples(st.sampled_from(["late", "told late"]), st.integers(0, 3)),
     st.just(("kill",)),
 ]
-INNER = st.dictionaries(st.integers(2, 8), st.one_of(MEANWHILE), max_size=2)
+INNER = st.dictionaries(st.integers(2, 12), st.one_of(MEANWHILE), max_size=2)
 #: In the other lane, while a batch is at work: a drain.
 MEANWHILES = st.dictionaries(
-    st.integers(1, 16), st.one_of(*MEANWHILE, *[st.tuples(st.just("drain"), BEFORE, INNER)] * 3), min_size=1, max_size=4
+    st.integers(1, 20), st.one_of(*MEANWHILE, *[st.tuples(st.just("drain"), BEFORE, INNER)] * 3), min_size=1, max_size=4
 )
 #: And while a drain is at work: a batch that takes some of its steps, beginning or going on; a sleep of the drain.
 DRAIN_MEANWHILES = st.dictionaries(
-    st.integers(2, 9),
+    st.integers(2, 12),
     st.one_of(*MEANWHILE, *[st.tuples(st.just("beside"), BULK, st.integers(1, 20))] * 3, st.just(("oversleep",))),
     max_size=4,
 )

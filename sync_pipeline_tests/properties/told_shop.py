@@ -15,6 +15,7 @@ from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.webhook_events import NewEvent, store_events
 from sync_pipeline.delivery.books import balances
 from sync_pipeline.pipelines.store_search.requests import events_request
+from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import EVENTS
 from sync_pipeline_tests.properties.edits import Edit
 from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop
@@ -55,8 +56,8 @@ class ToldShop(InterruptedShop):
         run_id = secrets.token_hex(8)
         run = Run(run_id, (EVENTS,), replace(events_request(self.shop.hash), reserved_for=run_id))
 
-        async def work(part: BatchPart) -> None:
-            await self.shop.pipeline.drain(part, linger=0)
+        async def work(pipeline: StoreSearch, part: BatchPart) -> None:
+            await pipeline.drain(part, linger=0)
 
         return self.run(run, work, before_step, LaneName.EVENTS)
 
