@@ -80,18 +80,19 @@ class InterruptedShop:
         *,
         lane: LaneName = LaneName.BULK,
         batch_id: int | None = None,
+        parts: Sequence[Part] = IMPORTS,
         **options: Any,
     ) -> SyncBatch:
-        """Runs the three imports as a batch, or as that there is; the batch as it ended. Raises what ended it."""
+        """Runs the imports as a batch, or as that there is; the batch as it ended. Raises what ended it."""
 
         async def work(pipeline: StoreSearch, part: BatchPart) -> None:
-            async with aclosing(pipeline.imports(part, IMPORTS)) as outcomes:
+            async with aclosing(pipeline.imports(part, parts)) as outcomes:
                 async for _, outcome in outcomes:
                     if isinstance(outcome, Exception):
                         raise outcome
 
         request = store_request(self.shop.hash, BatchType.ALL, **options)
-        planned = tuple(part.value for part in IMPORTS)
+        planned = tuple(part.value for part in parts)
         return self.run(Run(secrets.token_hex(8), planned, request, batch_id), work, before_step, lane)
 
     def reindex(

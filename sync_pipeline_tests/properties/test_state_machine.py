@@ -71,7 +71,8 @@ ACTIONS = st.one_of(
 class Interleavings(RuleBasedStateMachine):
     """One schedule: it begins with a new shop, and ends when the index was compared with it.
 
-    ``all_told``: there are only edits that webhooks tell of, and none of these is lost.
+    ``all_told``: there are only edits that webhooks tell of, and none of these is lost. Then no batch is needed but
+    those that drains and batches asked for.
     """
 
     def __init__(self, new_shop: Callable[[], Shop], *, all_told: bool) -> None:
@@ -126,6 +127,8 @@ class Interleavings(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.it.tell_all()
         self.it.check_events(self.it.drain({}))
+        if self.all_told:
+            self.it.do_as_asked()
         self.it.shop.refresh()
         drained = self.it.shop.documents()
         batch = self.it.sync({}, mode="incremental", confirm_deletes=True)

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sync_pipeline.batches.models import DeadLetter, SyncBatch, WebhookEvent
 from sync_pipeline.batches.parts import BatchPart, Run
 from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.webhook_events import NewEvent, store_events
 from sync_pipeline.delivery.books import balances
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.sync import StoreSearch
-from sync_pipeline.pipelines.store_search.types import EVENTS
+from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, BatchType
 from sync_pipeline_tests.properties.edits import Edit
 from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop
 from sync_pipeline_tests.properties.interruptions import Steps
@@ -60,6 +61,12 @@ class ToldShop(InterruptedShop):
             await pipeline.drain(part, linger=0)
 
         return self.run(run, work, before_step, LaneName.EVENTS)
+
+    def do_as_asked(self) -> list[SyncBatch]:
+        """Runs the batches that drains and batches asked for; as they ended."""
+        of_shop = self.shop.pipeline.ledger.list(store_hash=self.shop.hash, status=Status.PENDING)
+        imports = {one.id: [part for part in IMPORTS if part in BatchType(one.type).parts] for one in of_shop}
+        return [self.sync({}, batch_id=number, parts=parts) for number, parts in imports.items()]
 
     def oversleep(self, lane: LaneName) -> None:
         """Whoever holds the lane is silent for so long that it is held for dead; what it does then comes too late."""
