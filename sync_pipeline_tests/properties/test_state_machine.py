@@ -166,6 +166,8 @@ class Interleavings(RuleBasedStateMachine):
                 for edit in before:
                     self.meanwhile(edit)
                 self.attempt(lambda: self.it.drain(self.steps(meanwhile)))
+                # A batch that goes on from here must not lose what was just written.
+                self.nothing_stale_wins()
             case ("beside", kind, steps):
                 if self.beside is None:
                     self.beside = Alongside(lambda turn: self.batch(kind, Interruptions({}, turn)))
