@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sync_pipeline.pipelines.store_search.types import Part
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.properties.edits import Edit
 from sync_pipeline_tests.properties.told_shop import ToldShop
@@ -44,7 +45,7 @@ def test_what_a_drain_learnt_while_a_batch_read_is_not_undone_for_good(it: ToldS
             it.edit(Edit("update", "categories", 0, {"name": f"Renamed {step}", "is_visible": True}), [ON_TIME])
             it.drain({})
 
-        it.sync({step: rename}, mode=mode, ids=ids)
+        it.sync({step: rename}, mode=mode, ids=ids, parts=[Part.PRODUCTS])
         asked += len(it.do_as_asked())
         shop.refresh()
         assert (f"Renamed {step}" in str(shop.documents()[f"product-{product}"])) is reached, f"step {step}"

@@ -216,7 +216,7 @@ def run_schedules(new_shop: Callable[[], Shop], *, all_told: bool, number: int) 
 @pytest.mark.real_elasticsearch
 @pytest.mark.timeout(0)
 def test_whatever_happens_the_index_ends_as_the_store_is(new_small_shop: Callable[[], Shop]):
-    run_schedules(new_small_shop, all_told=False, number=SCHEDULES // 2)
+    run_schedules(new_small_shop, all_told=False, number=SCHEDULES * 2 // 5)
 
 
 @pytest.mark.chaos
@@ -224,4 +224,4 @@ def test_whatever_happens_the_index_ends_as_the_store_is(new_small_shop: Callabl
 @pytest.mark.real_elasticsearch
 @pytest.mark.timeout(0)
 def test_with_every_webhook_told_the_index_needs_no_batch_whatever_happens(new_small_shop: Callable[[], Shop]):
-    run_schedules(new_small_shop, all_told=True, number=SCHEDULES * 3 // 10)
+    run_schedules(new_small_shop, all_told=True, number=SCHEDULES // 4)
