@@ -30,7 +30,7 @@ from sync_pipeline_tests.schedules import USUAL, schedules
 #: An edit, and what becomes of its webhooks: of most there is one.
 TOLD_EDITS = st.tuples(st.just("edit"), edits(), st.lists(FATES, min_size=1, max_size=2))
 #: Edits just before a drain, so that it mostly has something to do.
-BEFORE = st.lists(TOLD_EDITS, min_size=1, max_size=3)
+BEFORE = st.lists(TOLD_EDITS, min_size=1, max_size=2)
 BULK = st.sampled_from(["full", "full", "incremental", "reindex"])
 #: Something that happens between two steps: an edit, a slow writer, a webhook that comes late, the end.
 MEANWHILE = [
@@ -41,13 +41,13 @@ MEANWHILE = [
 INNER = st.dictionaries(st.integers(2, 12), st.one_of(MEANWHILE), max_size=2)
 #: In the other lane, while a batch is at work: a drain.
 MEANWHILES = st.dictionaries(
-    st.integers(1, 20), st.one_of(*MEANWHILE, *[st.tuples(st.just("drain"), BEFORE, INNER)] * 3), min_size=1, max_size=4
+    st.integers(1, 20), st.one_of(*MEANWHILE, *[st.tuples(st.just("drain"), BEFORE, INNER)] * 3), min_size=1, max_size=3
 )
 #: And while a drain is at work: a batch that takes some of its steps, beginning or going on; a sleep of the drain.
 DRAIN_MEANWHILES = st.dictionaries(
     st.integers(2, 12),
     st.one_of(*MEANWHILE, *[st.tuples(st.just("beside"), BULK, st.integers(1, 20))] * 3, st.just(("oversleep",))),
-    max_size=4,
+    max_size=3,
 )
 
 #: A real Elasticsearch takes seconds to make the indices of a batch.
@@ -56,7 +56,7 @@ SCHEDULES = USUAL // 10 if REAL_SERVERS["ELASTICSEARCH_URL"] else USUAL
 #: What may come next. One strategy and not a rule each: Hypothesis would leave most of them out of most schedules.
 ACTIONS = st.one_of(
     st.tuples(
-        st.just("edits"), st.sampled_from([*IMPORTS, Part.PRODUCTS]), st.lists(TOLD_EDITS, min_size=1, max_size=4)
+        st.just("edits"), st.sampled_from([*IMPORTS, Part.PRODUCTS]), st.lists(TOLD_EDITS, min_size=1, max_size=3)
     ),
     st.tuples(st.sampled_from(["late", "late", "told late"]), st.integers(0, 3)),
     st.tuples(BULK, MEANWHILES),
@@ -204,7 +204,7 @@ def run_schedules(new_shop: Callable[[], Shop], *, all_told: bool, number: int) 
         OnShops,
         settings=settings(
             max_examples=schedules(number),
-            stateful_step_count=8,
+            stateful_step_count=6,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
