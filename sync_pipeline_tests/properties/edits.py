@@ -42,6 +42,11 @@ class Edit(NamedTuple):
     which: int
     body: dict[str, Any]
 
+    @property
+    def is_told(self) -> bool:
+        """Whether webhooks tell of such an edit."""
+        return self.kind in {"products", "categories"} or (self.kind == "pages" and self.verb != "delete")
+
     def apply(self, shop: Shop) -> None:
         """Does it at the shop. References become ids that may exist; the last five records of a kind stay."""
         ids = shop.ids(self.kind)
@@ -78,4 +83,5 @@ def edits(draw: st.DrawFn) -> Edit:
     which = draw(st.integers(0, 60))
     if verb in {"hide", "show"} and kind in SHOWN:
         return Edit("update", kind, which, {SHOWN[kind]: verb == "show"})
-    return Edit(verb, kind, which, draw(FIELDS[kind]))
+    fields = FIELDS[kind].filter(bool) if verb == "update" else FIELDS[kind]
+    return Edit(verb, kind, which, draw(fields))

@@ -1,26 +1,21 @@
-"""A shop whose batches are interrupted: other things happen between their steps, or they die.
-
-A step is a check of the lane's fence: there is one before every write, before every acknowledgement, and before an
-index is created, published or removed.
-"""
+"""A shop whose batches are interrupted: other things happen between their steps (interruptions.py), or they die."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
-from threading import Lock, Thread
-from typing import Any
+from typing import Any, Self
 
-from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.lanes import Lane
-from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.lanes import FencedError
+from sync_pipeline.batches.ledger import BatchLostError, Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.batches.states import Status
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.dead_letters import DeadLetters
@@ -30,73 +25,35 @@ from sync_pipeline.operations import Action, Filtered, Item, Operation
 from sync_pipeline.pipelines.store_search.live import LiveIndex
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.source import StoreSource
+from sync_pipeline.pipelines.store_search.sync import StoreSearch
 from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, BatchType, Part, kind_of
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-
-#: What happens before which step, from 1 on; None is the end of the process.
-Steps = Mapping[int, Callable[[], None] | None]
-
-
-class KilledError(Exception):
-    """The process of the batch is no more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchedLane(Lane):
-    """A lane that tells of every check before it is made."""
-
-    watch: Callable[[], None]
-
-    def check(self) -> None:
-        self.watch()
-        super().check()
-
-
-class UnclosingLedger(Ledger):
-    """The ledger as somebody has it who is killed: nothing closes the batch."""
-
-    def fail(self, batch: SyncBatch, **_: Any) -> SyncBatch:
-        raise LedgerUnavailableError(f"nobody is there to close batch {batch.id}")
-
-
-@dataclass
-class Interruptions:
-    """Makes happen what is to happen between the steps of a batch. A dead process takes no step."""
-
-    before_step: Steps
-    steps: int = 0
-    dead: bool = False
-    lock: Lock = field(default_factory=Lock)
-
-    def step(self) -> None:
-        with self.lock:
-            self.steps += 1
-            act = self.before_step.get(self.steps, lambda: None)
-            self.dead = self.dead or act is None
-            if self.dead or act is None:
-                raise KilledError
-            # Whoever checks may have an event loop running; what happens meanwhile is somebody else's.
-            other = Thread(target=act)
-            other.start()
-            other.join()
-
-    @property
-    def deadly(self) -> bool:
-        return None in self.before_step.values()
+from sync_pipeline_tests.properties.interruptions import (
+    Interruptions,
+    KilledError,
+    Steps,
+    UnclosingLedger,
+    WatchedLane,
+    WatchedLedger,
+)
 
 
 @dataclass
 class InterruptedShop:
-    """The shop, its pipeline on a clock that tests move, and what batches left behind."""
+    """The shop, its pipeline on a clock that tests move, and what batches left behind.
+
+    ``killed`` are batches that nobody has closed yet, ``living`` those at work, by their lane.
+    """
 
     shop: Shop
     clock: HurriedClock
-    killed: SyncBatch | None = None
+    killed: dict[LaneName, SyncBatch] = field(default_factory=dict)
+    living: dict[LaneName, BatchPart] = field(default_factory=dict)
     captured: list[tuple[Part, Sequence[Item]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, shop: Shop) -> InterruptedShop:
+    def of(cls, shop: Shop) -> Self:
         clock = HurriedClock()
         ledger = Ledger(shop.pipeline.ledger.engine, clock)
         stores = replace(shop.pipeline.stores, ledger=ledger)
@@ -104,49 +61,61 @@ class InterruptedShop:
         return cls(replace(shop, pipeline=pipeline), clock)
 
     def pass_time(self, seconds: float) -> None:
-        """Lets it become later, here and at the store."""
+        """Lets it become later, here and at the store; whoever is alive beats the heart meanwhile."""
         self.clock.advance(seconds)
         self.shop.sandbox.admin.advance_clock(seconds)
+        for part in self.living.values():
+            with suppress(BatchLostError, FencedError):
+                self.shop.pipeline.ledger.heartbeat(part.batch)
+                part.lane.renew()
+
+    def reap(self) -> None:
+        """What a supervisor does when a while has passed: closes those as lost that are silent."""
+        self.pass_time(60)
+        reap(self.shop.pipeline.ledger)
 
     def sync(
         self,
-        before_step: Steps,
+        before_step: Steps | Interruptions,
         *,
         lane: LaneName = LaneName.BULK,
         batch_id: int | None = None,
+        parts: Sequence[Part] = IMPORTS,
         **options: Any,
     ) -> SyncBatch:
-        """Runs the three imports as a batch, or as that there is; the batch as it ended. Raises what ended it."""
+        """Runs the imports as a batch, or as that there is; the batch as it ended. Raises what ended it."""
 
-        async def work(part: BatchPart) -> None:
-            async with aclosing(self.shop.pipeline.imports(part, IMPORTS)) as outcomes:
+        async def work(pipeline: StoreSearch, part: BatchPart) -> None:
+            async with aclosing(pipeline.imports(part, parts)) as outcomes:
                 async for _, outcome in outcomes:
                     if isinstance(outcome, Exception):
                         raise outcome
 
         request = store_request(self.shop.hash, BatchType.ALL, **options)
-        planned = tuple(part.value for part in IMPORTS)
-        return self._run(Run(secrets.token_hex(8), planned, request, batch_id), work, before_step, lane)
+        planned = tuple(part.value for part in parts)
+        return self.run(Run(secrets.token_hex(8), planned, request, batch_id), work, before_step, lane)
 
-    def reindex(self, before_step: Steps, words: Sequence[str], *, batch_id: int | None = None) -> SyncBatch:
+    def reindex(
+        self, before_step: Steps | Interruptions, words: Sequence[str], *, batch_id: int | None = None
+    ) -> SyncBatch:
         """Adds stop words and has the indices copied."""
         stores = self.shop.pipeline.stores
         stores.add_stop_words(self.shop.hash, words)
 
-        async def work(part: BatchPart) -> None:
-            await self.shop.pipeline.stop_words(part)
+        async def work(pipeline: StoreSearch, part: BatchPart) -> None:
+            await pipeline.stop_words(part)
 
         request = store_request(self.shop.hash, BatchType.STOP_WORDS)
         run = Run(secrets.token_hex(8), (Part.STOP_WORDS.value,), request, batch_id)
-        return self._run(run, work, before_step, LaneName.BULK)
+        return self.run(run, work, before_step, LaneName.BULK)
 
     def restart(self) -> SyncBatch | None:
         """What a supervisor does after a kill: closes the batch as lost and runs it again."""
-        batch, self.killed = self.killed, None
+        batch = self.killed.pop(LaneName.BULK, None)
         if batch is None:
             return None
-        self.pass_time(60)
-        assert batch.id in [lost.id for lost in reap(self.shop.pipeline.ledger)]
+        self.reap()
+        assert self.shop.pipeline.ledger.get(batch.id).status == Status.FAILED
         batch = self.shop.pipeline.ledger.retry(batch.id)
         if batch.type == BatchType.STOP_WORDS:
             return self.reindex({}, [], batch_id=batch.id)
@@ -157,6 +126,7 @@ class InterruptedShop:
 
         async def read() -> dict[str, int]:
             async with self.shop.pipeline.cluster() as cluster:
+                await cluster.repeatable.indices.refresh(index=f"store-{self.shop.hash}")
                 answer = await cluster.reads.search(
                     index=f"store-{self.shop.hash}", size=10_000, source_includes=["sync.version"]
                 )
@@ -207,28 +177,48 @@ class InterruptedShop:
             await delivery.run(pages())
             await StoreIndices(cluster, self.shop.hash).refresh(live.name)
 
-    def _run(self, run: Run, work: Callable[[BatchPart], Any], before_step: Steps, lane: LaneName) -> SyncBatch:
+    def run(
+        self,
+        run: Run,
+        work: Callable[[StoreSearch, BatchPart], Coroutine[Any, Any, object]],
+        before_step: Steps | Interruptions,
+        lane: LaneName,
+    ) -> SyncBatch:
+        """Does the work as a batch that holds the lane; the batch as it ended. Raises what ended it."""
         ledger = self.shop.pipeline.ledger
-        interruptions = Interruptions(before_step)
+        interruptions = before_step if isinstance(before_step, Interruptions) else Interruptions(before_step)
+        pipeline = replace(
+            self.shop.pipeline, ledger=WatchedLedger(ledger.engine, self.clock, watch=interruptions.step)
+        )
         mine = UnclosingLedger(ledger.engine, self.clock) if interruptions.deadly else ledger
+        if self.killed.pop(lane, None) is not None:
+            self.reap()
         batch: SyncBatch | None = None
-        if self.killed is not None and lane is LaneName.BULK:
-            self.pass_time(60)
-            reap(ledger)
-            self.killed = None
         try:
             with batch_part(mine, run, lane=lane, pause=self.clock.advance) as part:
                 batch = part.batch
-                held = part.lane
-                part.lane = WatchedLane(
-                    held.ledger, held.scope, held.name, held.holder, held.token, watch=interruptions.step
-                )
-                asyncio.run(work(part))
-        except KilledError:
-            self.killed = batch
-            raise
+                part.lane = WatchedLane.over(part.lane, interruptions.step)
+                self.living[lane] = part
+                asyncio.run(work(pipeline, part))
+        except BaseException:
+            # Of a dead process nothing is heard any more.
+            if not interruptions.dead:
+                raise
+        finally:
+            if batch is not None and self.is_at_work(lane, batch):
+                del self.living[lane]
+        if interruptions.error is not None:
+            raise interruptions.error
         assert batch is not None
+        if interruptions.dead:
+            self.killed[lane] = batch
+            raise KilledError
         return ledger.get(batch.id)
+
+    def is_at_work(self, lane: LaneName, batch: SyncBatch | None = None) -> bool:
+        """Whether this batch, or any, is alive and holds the lane."""
+        part = self.living.get(lane)
+        return part is not None and (batch is None or part.batch.id == batch.id)
 
 
 def _as_delete(item: Item) -> Item:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.requests import Mode
-from sync_pipeline.batches.synced_keys import remember
+from sync_pipeline.batches.synced_keys import recall, remember
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
 from sync_pipeline.pipelines.store_search.catching_up import key_hash
+from sync_pipeline.pipelines.store_search.facts_meanwhile import TAKEN, remember_taken
 from sync_pipeline.pipelines.store_search.live import LiveIndex
 from sync_pipeline.pipelines.store_search.modes import live_changes
 from sync_pipeline.pipelines.store_search.serving import NotIndexedError
@@ -24,6 +25,7 @@ from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of, 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from sync_pipeline.batches.synced_keys import Seen
     from sync_pipeline.operations import Item
     from sync_pipeline.pipelines.store_search.builds import StoreBuild
     from sync_pipeline.pipelines.store_search.source import StoreSource
@@ -49,9 +51,12 @@ async def run_imports(
     Close it (``aclosing``) when leaving early: that cancels what is under way.
     """
 
+    # Before any import has the source read its facts.
+    known = await asyncio.to_thread(recall, build.part.ledger, build.part.batch.scope, TAKEN)
+
     async def work(part: Part) -> tuple[Part, ImportResult | Exception]:
         try:
-            return part, await run_import(build, source, kind_of(part))
+            return part, await run_import(build, source, kind_of(part), known)
         except Exception as error:  # noqa: BLE001 - handed on, so that the other imports go on (invariant 6)
             return part, error
 
@@ -73,9 +78,10 @@ async def run_imports(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportResult:
+async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: Seen) -> ImportResult:
     """Brings one kind of index in step with the source, as the batch's mode says, and records the figures.
 
+    ``known`` is what the ledger remembered of brands and categories before the source was read.
     Raises what reading, delivery or publishing raise; a new index is not searched until it is published.
     """
     started_at = build.clock.now()
@@ -109,9 +115,10 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Impo
     else:
         published = await build.show(kind, plan.index)
     if plan.mode is not Mode.SELECTIVE:
-        taken = await source.seen() if kind.part is Part.PRODUCTS else {}
-        taken |= {written_by(kind.part): await source.store_facts()}
-        await asyncio.to_thread(remember, build.part.ledger, batch.scope, taken)
+        facts = {written_by(kind.part): await source.store_facts()}
+        await asyncio.to_thread(remember, build.part.ledger, batch.scope, facts)
+    if kind.part is Part.PRODUCTS:
+        await remember_taken(build.part, await source.seen(), known, whole=plan.mode is not Mode.SELECTIVE)
     seconds = build.clock.monotonic() - started
     figures = {
         **books.as_dict(),

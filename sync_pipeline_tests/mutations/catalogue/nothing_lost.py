@@ -106,4 +106,25 @@ MUTATIONS = (
         {"    batch = ledger.of_run(run.run_id)\n    if batch is None:\n": "    batch = None\n    if batch is None:\n"},
         ("pipelines/store_search/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
     ),
+    Mutation(
+        "freeing the events that a dead drain had claimed",
+        ("1.4",),
+        "sync_pipeline/batches/event_claims.py",
+        {"return self._unclaim(_FREE)": "return 0"},
+        ("pipelines/store_search/test_event_claims.py::test_what_a_dead_drain_had_claimed_is_taken_by_the_next",),
+    ),
+    Mutation(
+        "writing what events tell of before they are acknowledged (after it instead)",
+        ("1.3",),
+        "sync_pipeline/pipelines/store_search/drain.py",
+        {
+            '        message = "see the dead letters"\n': (
+                '        message = "see the dead letters"\n'
+                "        await asyncio.to_thread(claims.end, group.ends(()), {})\n"
+            ),
+            "        await asyncio.to_thread(claims.end, ends, {number: message for number, end in ends.items()"
+            ' if end == "dead"})\n': "",
+        },
+        ("pipelines/store_search/test_drain.py::test_when_everything_fails_it_is_not_the_events",),
+    ),
 )

@@ -262,4 +262,14 @@ MUTATIONS = (
         {"return (await delivery.run(pages())).outcomes[Outcome.WRITTEN]": "return 0"},
         ("pipelines/store_search/test_drain.py::test_what_a_drain_wrote_only_into_the_old_index_is_taken_over",),
     ),
+    Mutation(
+        "taking back what a drain learnt of categories while a selective batch read",
+        ("2.9",),
+        "sync_pipeline/pipelines/store_search/facts_meanwhile.py",
+        {"seen if whole else _taken_back(now, seen, known)": "seen if whole else now"},
+        (
+            "properties/test_facts_meanwhile.py"
+            "::test_what_a_drain_learnt_while_a_batch_read_is_not_undone_for_good[selective]",
+        ),
+    ),
 )

@@ -11,7 +11,8 @@ from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.properties.conftest import new_small_shop
-from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop, Steps
+from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop
+from sync_pipeline_tests.properties.interruptions import Steps
 
 __all__ = ["new_small_shop"]
 

@@ -193,6 +193,7 @@ def test_a_poison_event_ends_in_the_dead_letters_and_blocks_nobody(indexed: Shop
     assert indexed.documents()["product-101"]["name"] == "Not blocked"
 
 
+@pytest.mark.invariant("1.3")
 def test_when_everything_fails_it_is_not_the_events(indexed: Shop, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(draining, "MOST_POISONED", 2)
     numbers = [tell_product(indexed, number) for number in indexed.ids("products")[:6]]
