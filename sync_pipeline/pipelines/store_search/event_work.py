@@ -65,10 +65,12 @@ class EventWork:
             await self._look_at_store(facts.source)
             more, others = more | again, others | changed
             await self._products(products | again, group)
-        if keys := categories | others:
-            await self._listed(keys)
+        await self._listed(categories | others)
         if more or others or group.tells_of_categories:
-            await facts.keep()
+            while not await facts.keep():
+                again, changed = await facts.renew(await delivery.live(Part.PRODUCTS))
+                await self._products(again, group)
+                await self._listed(changed)
         self.first = False
         return delivery.dead
 
@@ -89,6 +91,8 @@ class EventWork:
 
     async def _listed(self, keys: set[str]) -> None:
         """Categories and pages, found in their whole listings; what these lack is gone."""
+        if not keys:
+            return
         version = await asyncio.to_thread(self.part.ledger.next_version)
         missing = set(keys)
         async with aclosing(self.facts.source.items(Part.CATEGORIES)) as pages:

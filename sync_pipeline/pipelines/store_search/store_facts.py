@@ -11,6 +11,8 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
+from sync_pipeline.batches.queue import at_work
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.synced_keys import recall, remember
 from sync_pipeline.pipelines.store_search.modes import touched
 from sync_pipeline.pipelines.store_search.source import StoreSource
@@ -37,6 +39,7 @@ class StoreFacts:
         self._stack = AsyncExitStack()
         self._read_at = 0.0
         self._given_up: set[tuple[str, int]] = set()
+        self._beside: set[tuple[int, int]] = set()
         self.source: StoreSource
 
     async def __aenter__(self) -> Self:
@@ -82,13 +85,20 @@ class StoreFacts:
                 products |= await touched(self.source, live, {"brand": names, "category": paths})
         return products, categories
 
-    async def keep(self) -> None:
-        """Has the ledger remember the facts, once what they change was written."""
+    async def keep(self) -> bool:
+        """Has the ledger remember the facts, once what they change was written.
+
+        False, with nothing remembered, when a batch ended since they were read: it may have written older ones over it.
+        """
+        if self._beside - await asyncio.to_thread(at_work, self._ledger, self._scope, LaneName.BULK):
+            return False
         now = await self.source.seen()
         if now != await asyncio.to_thread(recall, self._ledger, self._scope, now):
             await asyncio.to_thread(remember, self._ledger, self._scope, now)
+        return True
 
     async def _open(self) -> None:
+        self._beside = await asyncio.to_thread(at_work, self._ledger, self._scope, LaneName.BULK)
         self.source = await self._stack.enter_async_context(
             StoreSource(self._catalog, batch_id=self._batch_id, clock=self._clock)
         )

@@ -272,4 +272,11 @@ MUTATIONS = (
             "::test_what_a_drain_learnt_while_a_batch_read_is_not_undone_for_good[selective]",
         ),
     ),
+    Mutation(
+        "looking again after a batch that ended beside a drain",
+        ("2.9",),
+        "sync_pipeline/pipelines/store_search/store_facts.py",
+        {"if self._beside - await": "if set() and await"},
+        ("properties/test_facts_meanwhile.py::test_what_a_batch_wrote_over_a_drain_that_is_still_at_work_is_noticed",),
+    ),
 )
