@@ -93,6 +93,7 @@ class Drain:
         clock = self.pipeline.clock
         self.part.progress[EVENTS] = self._figures
         began = self._busy = self._well = clock.monotonic()
+        told = 0.0
         while True:
             try:
                 await self._work_off(until=began + self.longest)
@@ -101,7 +102,9 @@ class Drain:
                 # A store that is away would hold one of the few runs at once, and others have work for it.
                 if isinstance(error, BigCommerceError) or clock.monotonic() - self._well >= self.patience:
                     raise
-                log.warning("drain waits", store=self.store.hash, error=one_line(error))
+                if told != self._well:
+                    log.warning("drain waits", store=self.store.hash, error=one_line(error))
+                told = self._well
             await clock.sleep(REST)
         if not self.books.balance:
             raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
