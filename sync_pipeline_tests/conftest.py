@@ -22,6 +22,9 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
 from sync_pipeline_tests.clocks import ManualClock
+from sync_pipeline_tests.recovery_times import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 # How fast a machine draws examples is no property of the project.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,6 +8,11 @@ import os
 USUAL = 100
 
 
+def is_long_run() -> bool:
+    """Whether a number was asked for, as `make chaos` does: then tests that take minutes run too."""
+    return bool(os.environ.get("CHAOS_SCHEDULES", "").strip())
+
+
 def schedules(usual: int) -> int:
     """How often to try what the suite tries ``usual`` times; `make chaos SCHEDULES=n` sets the number.
 

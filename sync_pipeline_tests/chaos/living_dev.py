@@ -9,12 +9,16 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
+from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.models import SyncBatch, WebhookEvent
 from sync_pipeline.local.engines import running
+from sync_pipeline_tests.chaos.relay import Relay
 from sync_pipeline_tests.commands import Commands
 
 
@@ -24,6 +28,40 @@ class Dev:
 
     process: subprocess.Popen[str]
     receiver: str
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The command line, the `dev` that it has started, its ledger and runs, and the relay before its search cluster."""
+
+    commands: Commands
+    dev: Dev
+    ledger: Ledger
+    dagster: dg.DagsterInstance
+    relay: Relay
+
+    def say(self, *words: str, stdin: str = "") -> Any:
+        """What a command answers, as JSON if it was asked for; it must succeed."""
+        answer = self.commands(*words, stdin=stdin)
+        assert answer.status == 0, answer
+        return answer.json() if "--json" in words else answer.out
+
+    def drain(self, store_hash: str) -> SyncBatch | None:
+        """The store's drain, if one is at work."""
+        batches = self.ledger.list(store_hash=store_hash)
+        return next((one for one in batches if one.lane == "events" and one.status == "processing"), None)
+
+    def events(self, store_hash: str) -> list[WebhookEvent]:
+        """Every event of the store, the oldest first."""
+        query = select(WebhookEvent).where(WebhookEvent.store_hash == store_hash).order_by(WebhookEvent.id)
+        with self.ledger.session() as session:
+            return list(session.scalars(query))
+
+    def has_events(self, store_hash: str, *states: str) -> bool:
+        """Whether an event of the store is in one of these states."""
+        query = select(WebhookEvent.id).where(WebhookEvent.store_hash == store_hash, WebhookEvent.state.in_(states))
+        with self.ledger.session() as session:
+            return session.scalar(query.limit(1)) is not None
 
 
 @contextmanager

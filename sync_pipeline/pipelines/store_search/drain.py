@@ -94,6 +94,7 @@ class Drain:
         claims = EventClaims(self.part.ledger, self.part.lane, self.part.batch)
         self.part.progress[EVENTS] = self._figures
         self._began = self._busy = self._well = clock.monotonic()
+        told = 0.0
         try:
             while True:
                 try:
@@ -103,7 +104,9 @@ class Drain:
                     # A store that is away would hold one of the few runs at once, and others have work for it.
                     if isinstance(error, BigCommerceError) or clock.monotonic() - self._well >= self.patience:
                         raise
-                    log.warning("drain waits", store=self.store.hash, error=one_line(error))
+                    if told != self._well:
+                        log.warning("drain waits", store=self.store.hash, error=one_line(error))
+                    told = self._well
                 await clock.sleep(REST)
         finally:
             # Whoever gets here lives: the end of this drain is not held against the events that it has in hand.
