@@ -27,6 +27,7 @@ import typer
 from sync_pipeline.local.bigcommerce.admin_client import SandboxAdmin
 from sync_pipeline.local.engines import running
 from sync_pipeline_tests.benchmarks.processes import cpu_seconds
+from sync_pipeline_tests.chaos.living_dev import running_dev
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 
@@ -99,13 +100,13 @@ def main(rates: Annotated[list[str] | None, typer.Argument()] = None, rebuild: f
         if url := os.environ.get("ELASTICSEARCH_URL"):
             given["ELASTICSEARCH_URL"] = url
         commands = Commands(Path(folder), given)
-        with _dev(commands) as receiver:
+        with running_dev(commands) as dev:
             exports = commands("env", "--json").json()
             print(f"{platform.machine()}, {os.cpu_count()} cores, {exports['ELASTICSEARCH_URL']}", flush=True)
             told = commands("stores", "add", STORE, "--token-stdin", "--no-schedules", stdin=f"{STORE}-token\n")
             assert told.status == 0, told
             assert commands("sync", "run", "--store", STORE).status == 0
-            assert commands("webhooks", "register", "--store", STORE, "--url", receiver).status == 0
+            assert commands("webhooks", "register", "--store", STORE, "--url", dev.receiver).status == 0
             with SandboxAdmin(shop) as admin:
                 if rebuild:
                     _rebuild(commands, admin, exports["ELASTICSEARCH_URL"], rebuild)
@@ -199,24 +200,6 @@ def _parent(folder: Path) -> int | None:
         return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None
-
-
-@contextmanager
-def _dev(commands: Commands) -> Iterator[str]:
-    """A running `dev`; the receiver's address."""
-    process = commands.start("dev")
-    assert process.stdout is not None
-    receiver = ""
-    for line in process.stdout:
-        receiver = line.split()[1] if line.startswith("Webhooks") else receiver
-        if "Ctrl-C" in line:
-            break
-    try:
-        yield receiver
-    finally:
-        process.terminate()
-        process.communicate(timeout=90)
-        commands("down")
 
 
 @contextmanager

@@ -52,6 +52,8 @@ class StoreBuild:
     synonym_rules: list[str]
     folder: Path
     clock: Clock
+    #: How often a batch that this one asks for is tried again.
+    retries: int = 0
     removed: list[str] = field(default_factory=list)
     _creating: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -29,11 +29,12 @@ log = structlog.get_logger("sync_pipeline.store_search")
 TAKEN = ("brand", "category")
 
 
-async def remember_taken(part: BatchPart, seen: Seen, known: Seen, *, whole: bool) -> None:
+async def remember_taken(part: BatchPart, seen: Seen, known: Seen, *, whole: bool, retries: int) -> None:
     """Has the ledger remember the facts ``seen`` with which a batch wrote products.
 
     All of them if its products are the ``whole`` store; else only those that somebody else has had it remember
-    otherwise since it remembered ``known``. An incremental batch is asked for where there are such.
+    otherwise since it remembered ``known``. Where there are such, an incremental batch is asked for, to be tried again
+    ``retries`` times.
     """
     batch = part.batch
     before = await asyncio.to_thread(
@@ -42,7 +43,11 @@ async def remember_taken(part: BatchPart, seen: Seen, known: Seen, *, whole: boo
     if _learnt_meanwhile(before, seen, known):
         log.warning("batch requested", store=batch.store_hash, mode=Mode.INCREMENTAL, why="facts changed meanwhile")
         request = store_request(
-            batch.store_hash or "", BatchType.PRODUCT, mode=Mode.INCREMENTAL, trigger=Trigger.WEBHOOK
+            batch.store_hash or "",
+            BatchType.PRODUCT,
+            mode=Mode.INCREMENTAL,
+            trigger=Trigger.WEBHOOK,
+            max_attempts=1 + retries,
         )
         await asyncio.to_thread(request_unless_pending, part.ledger, request)
 

@@ -216,9 +216,9 @@ def _request_batch(pipeline: StoreSearch, store_hash: str) -> int:
     for batch in waiting:
         if (batch.pipeline, batch.type, batch.mode) == whole and batch.dagster_run_id is None:
             return batch.id
-    return pipeline.ledger.request(
-        store_request(store_hash, BatchType.ALL, trigger=Trigger.WEBHOOK, delay=LIVE_AFTER)
-    ).id
+    attempts = 1 + pipeline.settings.sync_pipeline_retries
+    request = store_request(store_hash, BatchType.ALL, trigger=Trigger.WEBHOOK, delay=LIVE_AFTER, max_attempts=attempts)
+    return pipeline.ledger.request(request).id
 
 
 def _place(url: str, store_hash: str) -> str:

@@ -118,7 +118,8 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
         facts = {written_by(kind.part): await source.store_facts()}
         await asyncio.to_thread(remember, build.part.ledger, batch.scope, facts)
     if kind.part is Part.PRODUCTS:
-        await remember_taken(build.part, await source.seen(), known, whole=plan.mode is not Mode.SELECTIVE)
+        whole = plan.mode is not Mode.SELECTIVE
+        await remember_taken(build.part, await source.seen(), known, whole=whole, retries=build.retries)
     seconds = build.clock.monotonic() - started
     figures = {
         **books.as_dict(),

@@ -157,6 +157,7 @@ class StoreSearch:
             synonym_rules=self.stores.synonym_rules(store.hash),
             folder=self.settings.state_dir / "search" / store.hash,
             clock=self.clock,
+            retries=self.settings.sync_pipeline_retries,
         )
 
     @staticmethod
