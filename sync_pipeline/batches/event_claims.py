@@ -43,7 +43,8 @@ ALONE_AFTER, DEADLY_AFTER = 2, 3
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
 _REMEMBERED_FAILURES = 9
 
-# Another event of the same hash may wait by now, or be stored at this very moment: the two become one.
+# Another event of the same hash may wait by now, or be stored at this very moment: the two become one. The order is
+# that of store_events, so that the two statements never wait for each other in a circle.
 _UNCLAIM = """
 WITH freed AS (
     DELETE FROM sync_pipeline.webhook_events
@@ -56,6 +57,7 @@ SELECT min(id), store_hash, min(scope), min(key), hash, min(payload), sum(receiv
     min(received_at)
 FROM freed
 GROUP BY store_hash, hash
+ORDER BY store_hash, hash
 ON CONFLICT (store_hash, hash) WHERE state = 'waiting'
 DO UPDATE SET received = waiting.received + excluded.received,
     attempts = greatest(waiting.attempts, excluded.attempts)
