@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,15 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.chdir(tmp_path_factory.mktemp("working-directory"))
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_signals() -> None:
+    """A shell starts what it leaves in the background with SIGINT ignored; Dagster then has SIGTERM ignored, too, after
+    a run in this process, and so have the children of later tests.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
