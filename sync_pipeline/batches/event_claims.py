@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.lanes import FencedError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import TextClause
+    from sqlalchemy import Select, TextClause
 
     from sync_pipeline.batches.lanes import Lane
     from sync_pipeline.batches.ledger import Ledger
@@ -136,32 +136,13 @@ class EventClaims:
         return self._unclaim(_GIVE_BACK)
 
     def take(self, limit: int) -> Sequence[WebhookEvent]:
-        """Claims the oldest waiting events, at most ``limit``; first those of keys with which the fewest drains died.
+        """Claims the oldest waiting events, at most ``limit``, of keys that need not be alone."""
+        return self._claim(self._waiting.where(WebhookEvent.key.not_in(self._suspects)).limit(limit))
 
-        From ALONE_AFTER deaths on it is one key at a time: what kills drains is soon alone, and everything else done.
-        """
-        self.lane.check()
-        waiting = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "waiting")
-        deaths, first = func.max(WebhookEvent.attempts).label("deaths"), func.min(WebhookEvent.id).label("first")
-        keys = select(WebhookEvent.key, deaths, first).where(*waiting).group_by(WebhookEvent.key).subquery()
-        oldest = select(WebhookEvent.id).where(*waiting).order_by(WebhookEvent.id).with_for_update(skip_locked=True)
-        values = {
-            "state": "claimed",
-            "claimed_by": self.holder,
-            "batch_id": self.batch.id,
-            "attempts": WebhookEvent.attempts + 1,
-        }
-        with self.ledger.session() as session:
-            next_one = session.execute(select(keys).order_by(keys.c.deaths, keys.c.first).limit(1)).first()
-            if next_one is None:
-                return []
-            if next_one.deaths >= ALONE_AFTER:
-                oldest = oldest.where(WebhookEvent.key == next_one.key)
-            else:
-                alike = select(keys.c.key).where(keys.c.deaths == next_one.deaths)
-                oldest = oldest.where(WebhookEvent.key.in_(alike)).limit(limit)
-            taken = update(WebhookEvent).where(WebhookEvent.id.in_(oldest)).values(values).returning(WebhookEvent)
-            return sorted(session.scalars(taken), key=lambda event: event.id)
+    def take_alone(self) -> Sequence[WebhookEvent]:
+        """Claims the waiting events of one key with which ALONE_AFTER drains died: what kills drains is among those."""
+        first = self._suspects.order_by(WebhookEvent.id).limit(1).scalar_subquery()
+        return self._claim(self._waiting.where(WebhookEvent.key == first))
 
     def end(self, states: dict[int, str], errors: dict[int, str]) -> None:
         """Acknowledges events: their final ``states`` by id, and what went wrong with the dead ones.
@@ -181,6 +162,29 @@ class EventClaims:
                 raise FencedError(f"{len(states) - len(mine)} events of {self.batch.scope} were taken over by another")
             for event in mine:
                 event.state, event.error, event.done_at = states[event.id], errors.get(event.id), now
+
+    @property
+    def _waiting(self) -> Select[int]:
+        here = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "waiting")
+        return select(WebhookEvent.id).where(*here).order_by(WebhookEvent.id)
+
+    @property
+    def _suspects(self) -> Select[str]:
+        here = (WebhookEvent.store_hash == self.batch.store_hash, WebhookEvent.state == "waiting")
+        return select(WebhookEvent.key).where(*here, WebhookEvent.attempts >= ALONE_AFTER)
+
+    def _claim(self, ids: Select[int]) -> Sequence[WebhookEvent]:
+        self.lane.check()
+        values = {
+            "state": "claimed",
+            "claimed_by": self.holder,
+            "batch_id": self.batch.id,
+            "attempts": WebhookEvent.attempts + 1,
+        }
+        chosen = WebhookEvent.id.in_(ids.with_for_update(skip_locked=True))
+        taken = update(WebhookEvent).where(chosen).values(values).returning(WebhookEvent)
+        with self.ledger.session() as session:
+            return sorted(session.scalars(taken), key=lambda event: event.id)
 
     def _unclaim(self, statement: TextClause) -> int:
         self.lane.check()

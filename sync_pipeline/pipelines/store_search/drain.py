@@ -11,6 +11,7 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -35,7 +36,9 @@ from sync_pipeline.pipelines.store_search.store_facts import StoreFacts
 from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE
 
 if TYPE_CHECKING:
-    from sync_pipeline.batches.models import Store
+    from collections.abc import Callable, Sequence
+
+    from sync_pipeline.batches.models import Store, WebhookEvent
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.pipelines.store_search.sync import StoreSearch
 
@@ -135,12 +138,11 @@ class Drain:
             work = EventWork(self.pipeline, self.part, self.store, catalog, facts, delivery)
             while True:
                 at = clock.monotonic()
-                events = await asyncio.to_thread(claims.take, GROUP)
-                if events:
-                    group = EventGroup(events)
-                    await self._apply(group, claims, work)
+                together = await self._apply_claimed(partial(claims.take, GROUP), claims, work)
+                alone = await self._apply_claimed(claims.take_alone, claims, work)
+                if together or alone:
                     self._busy = clock.monotonic()
-                    pace = 0.0 if group.deaths else min(PACE, self.linger)
+                    pace = 0.0 if alone else min(PACE, self.linger)
                     await clock.sleep(max(0.0, pace - (self._busy - at)))
                 elif at - self._busy >= self.linger:
                     return
@@ -159,6 +161,14 @@ class Drain:
         if age >= self.longest:
             return True
         return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger, PIPELINE)
+
+    async def _apply_claimed(
+        self, take: Callable[[], Sequence[WebhookEvent]], claims: EventClaims, work: EventWork
+    ) -> bool:
+        events = await asyncio.to_thread(take)
+        if events:
+            await self._apply(EventGroup(events), claims, work)
+        return bool(events)
 
     async def _apply(self, group: EventGroup, claims: EventClaims, work: EventWork) -> None:
         """Does what the group asks for and acknowledges it. A key that cannot be done alone goes to dead letters."""

@@ -134,9 +134,7 @@ MUTATIONS = (
         "the fence before events are claimed",
         ("8.6",),
         "sync_pipeline/batches/event_claims.py",
-        {
-            'everything else done.\n        """\n        self.lane.check()\n': 'everything else done.\n        """\n',
-        },
+        {"-> Sequence[WebhookEvent]:\n        self.lane.check()\n": "-> Sequence[WebhookEvent]:\n"},
         ("pipelines/store_search/test_event_claims.py::test_a_drain_that_was_overtaken_acknowledges_nothing",),
     ),
     Mutation(

@@ -171,7 +171,7 @@ MUTATIONS = (
         )
         for what, file, condition, without in (
             ("the end of events with which drains die", DRAIN, "if group.deaths >= DEADLY_AFTER:", "if False:"),
-            ("claiming alone what drains died with", CLAIMS, "if next_one.deaths >= ALONE_AFTER:", "if False:"),
+            ("claiming alone what drains died with", CLAIMS, "WebhookEvent.attempts >= ALONE_AFTER", "False"),
         )
     ),
     Mutation(

@@ -174,6 +174,27 @@ def test_an_event_that_kills_its_drains_is_soon_alone_and_then_a_dead_letter(
     assert {found[key]["name"].split()[0] for key in edited} == {"Edited"}
 
 
+@pytest.mark.invariant("1.4", "6.6")
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_what_a_dead_drain_had_is_not_kept_waiting_by_what_comes_all_the_time(
+    indexed: Shop, monkeypatch: pytest.MonkeyPatch, deaths: int
+):
+    number = tell_product(indexed, 101)
+    with indexed.pipeline.ledger.session() as session:
+        session.get_one(WebhookEvent, number).attempts = deaths
+    take, seen = EventClaims.take, []
+
+    def tell_and_take(claims: EventClaims, limit: int) -> Any:
+        seen.append(states(indexed)[number])
+        if len(seen) < 5:
+            tell_product(indexed, 104)
+        return take(claims, limit)
+
+    monkeypatch.setattr(EventClaims, "take", tell_and_take)
+    drain(indexed)
+    assert seen == ["waiting", *["done"] * 4]
+
+
 def close_silent(shop: Shop) -> None:
     """What the reaper does when a batch is silent."""
     pass_time(shop.pipeline.ledger, 60)
