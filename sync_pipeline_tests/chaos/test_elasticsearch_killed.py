@@ -39,16 +39,19 @@ AWAY_SECONDS = 60.0
 
 
 class ReturningClock(HurriedClock):
-    """Takes no time to wait, and lets the service come back during the ``n``-th wait."""
+    """Takes no time to wait, and lets the service come back after the ``n``-th wait."""
 
     def __init__(self, relay: Relay, n: int) -> None:
         super().__init__()
         self._relay = relay
         self._n = n
+        self._is_back = False
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds)
-        if len(self.slept) == self._n:
+        # Others may have slept meanwhile.
+        if len(self.slept) >= self._n and not self._is_back:
+            self._is_back = True
             # Not in a thread: other writers would use up their attempts meanwhile.
             self._relay.come_back()
 
