@@ -5,6 +5,7 @@ What belongs here: iteration and look-up by key, complete or failed. What does n
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE = "5m"
 _KEYS = 1000
+#: So long whoever is cancelled waits for a cluster that does not answer.
+_CLOSE_SECONDS = 5.0
 
 
 class StoredDocument(NamedTuple):
@@ -40,13 +43,14 @@ async def scan(
     what is missing from it may be taken for absent. Raises as ``SearchCluster.errors``.
     """
     doing = f"reading index {index}"
-    with cluster.errors(doing):
-        opened = await cluster.reads.open_point_in_time(
-            index=index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False
-        )
-    pit = opened["id"]
+    opening = asyncio.ensure_future(
+        cluster.reads.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False)
+    )
+    pit: str | None = None
     after: list[Any] | None = None
     try:
+        with cluster.errors(doing):
+            pit = (await asyncio.shield(opening))["id"]
         while True:
             with cluster.errors(doing):
                 answer = await cluster.reads.search(
@@ -69,7 +73,12 @@ async def scan(
                 return
             pit, after = answer["pit_id"], hits[-1]["sort"]
     finally:
-        await _close(cluster, pit)
+        closing = asyncio.ensure_future(_close(cluster, opening, pit))
+        try:
+            await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+            raise
 
 
 async def get(
@@ -96,8 +105,13 @@ async def get(
     return found
 
 
-async def _close(cluster: SearchCluster, pit: str) -> None:
+async def _close(cluster: SearchCluster, opening: asyncio.Future[Any], pit: str | None) -> None:
+    """Gives the snapshot back, also one that the cluster was still making when its reader was cancelled.
+
+    Left open, it would keep the index, and the synonyms that it uses, for five minutes.
+    """
     try:
+        pit = pit or (await opening)["id"]
         await cluster.client.options(ignore_status=404).close_point_in_time(id=pit)
     except client_errors():
         # It ends by itself after its keep-alive; the scan's own outcome matters more.

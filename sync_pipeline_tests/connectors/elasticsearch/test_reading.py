@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from sync_pipeline.connectors.elasticsearch.reading import StoredDocument, get, 
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.connectors.elasticsearch.stores import upsert
 from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, StubServer
+from sync_pipeline_tests.fault_proxy import before, running_fault_proxy
 
 
 async def pages(cluster: SearchCluster, index: str, **how: Any) -> list[list[StoredDocument]]:
@@ -94,6 +97,33 @@ async def test_a_partial_answer_fails_the_scan_and_gives_its_snapshot_back(
     assert "allow_partial_search_results=false" in stub.requests[0].path
     closing = stub.requests[-1]
     assert (closing.method, closing.path, closing.body) == ("DELETE", "/_pit", b'{"id":"second"}')
+
+
+@pytest.mark.real_elasticsearch
+@pytest.mark.parametrize("moment", [("POST", "*/_pit*"), ("POST", "/_search*"), ("DELETE", "/_pit*")])
+async def test_a_scan_that_is_cancelled_at_any_moment_gives_its_snapshot_back(
+    bulk: BulkIndex, indices: StoreIndices, elasticsearch_url: str, moment: tuple[str, str]
+) -> None:
+    await bulk.write([upsert("a", 1)])
+    await indices.refresh(bulk.index)
+    method, path = moment
+    loop, cancelled = asyncio.get_running_loop(), threading.Event()
+
+    def cancel() -> None:
+        scanning.cancel()
+        loop.call_soon(cancelled.set)
+
+    def cancel_and_wait() -> None:
+        loop.call_soon_threadsafe(cancel)
+        assert cancelled.wait(10)
+
+    with running_fault_proxy(elasticsearch_url) as proxy:
+        proxy.inject(before(cancel_and_wait), method=method, path=path, count=1)
+        async with SearchCluster(url=proxy.url) as cluster:
+            scanning = asyncio.ensure_future(pages(cluster, bulk.index))
+            with pytest.raises(asyncio.CancelledError):
+                await scanning
+        assert [len(proxy.asked("POST", "*/_pit*")), len(proxy.asked("DELETE", "/_pit*"))] == [1, 1]
 
 
 @pytest.mark.invariant("4.6")
