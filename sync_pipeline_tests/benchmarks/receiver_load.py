@@ -1,4 +1,4 @@
-"""The load of the receiver's benchmark, a process of its own: distinct events over kept-open connections."""
+"""The load of the receiver's benchmark, a process of its own: events over kept-open connections."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from sync_pipeline_tests.api.senders import Connection, payload
 STORE = "bench"
 
 
-def load(address: str, connections: int, rate: int, seconds: float, first: int) -> None:
-    """The load itself: prints what it measured as JSON."""
-    print(json.dumps(asyncio.run(_send(address, connections, rate, seconds, first))))
+def load(address: str, connections: int, rate: int, seconds: float, first: int, duplicates: bool = False) -> None:
+    """The load itself, distinct events or one again and again: prints what it measured as JSON."""
+    print(json.dumps(asyncio.run(_send(address, connections, rate, seconds, first, duplicates=duplicates))))
 
 
-async def _send(address: str, connections: int, rate: int, seconds: float, first: int) -> dict[str, float]:
+async def _send(
+    address: str, connections: int, rate: int, seconds: float, first: int, *, duplicates: bool
+) -> dict[str, float]:
     numbers, taken, refused = count(first), [], 0
     opened = [await Connection(address, STORE).open() for _ in range(connections)]
     began = time.monotonic()
@@ -32,7 +34,7 @@ async def _send(address: str, connections: int, rate: int, seconds: float, first
                 # When it is due; what is late counts as waiting, or slow answers would thin out their own load.
                 now = began + (number - first) / rate
                 await asyncio.sleep(now - time.monotonic())
-            refused += await connection.send(payload(STORE, number)) != 200
+            refused += await connection.send(payload(STORE, first if duplicates else number)) != 200
             taken.append(time.monotonic() - now)
 
     await asyncio.gather(*(send(connection) for connection in opened))
