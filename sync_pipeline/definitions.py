@@ -12,8 +12,8 @@ import dagster as dg
 
 from sync_pipeline.errors import UsageError
 from sync_pipeline.logs import configure_logging
-from sync_pipeline.pipelines.store_search import assets, automation, checks
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.defs import assets, automation, checks
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.settings import load_settings
 
 

@@ -10,7 +10,7 @@ was changed for it: it tells what to expect of queries that nobody has thought o
 
 from __future__ import annotations
 
-from sync_pipeline.pipelines.store_search.saved_queries import Expectation
+from sync_pipeline.pipelines.store_search.search.quality import Expectation
 
 
 def products(*numbers: int) -> list[str]:

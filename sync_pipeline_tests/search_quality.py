@@ -26,14 +26,14 @@ from sync_pipeline.connectors.bigcommerce.client import BigCommerceClient
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline.operations import Operation, Outcome
-from sync_pipeline.pipelines.store_search.index_definition import index_body
-from sync_pipeline.pipelines.store_search.languages import language
-from sync_pipeline.pipelines.store_search.saved_queries import Expectation, Quality, QueryResult, measure
-from sync_pipeline.pipelines.store_search.search_request import search_body
-from sync_pipeline.pipelines.store_search.source import StoreSource
+from sync_pipeline.pipelines.store_search.index.definition import index_body
+from sync_pipeline.pipelines.store_search.index.languages import language
+from sync_pipeline.pipelines.store_search.search.quality import Expectation, Quality, QueryResult, measure
+from sync_pipeline.pipelines.store_search.search.request import search_body
+from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.types import KINDS
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests import quality_queries
 from sync_pipeline_tests.connectors.elasticsearch.stores import own_store
 

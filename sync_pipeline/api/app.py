@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from sync_pipeline.api.bigcommerce.receiver import Receiver
 from sync_pipeline.api.health import health_router
 from sync_pipeline.api.problems import answer_with_problems
-from sync_pipeline.api.webhooks import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sync_pipeline.batches.stores import Stores
+    from sync_pipeline.pipelines.store_search.stores.stores import Stores
 
 
 def build_app(stores: Stores, *, signatures: bool = True) -> FastAPI:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
-from sync_pipeline.batches.models import DeadLetter, SyncBatch, Tombstone, WebhookEvent
+from sync_pipeline.batches.models import DeadLetter, SyncBatch, Tombstone
 from sync_pipeline.batches.states import UNFINISHED
+from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger

@@ -24,25 +24,6 @@ from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.states import Status
 
 
-class Store(Base):
-    """A BigCommerce store. Secrets are sealed (secrets.py): `key-id:base64`, never plain."""
-
-    __tablename__ = "stores"
-
-    hash: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    language: Mapped[str] = mapped_column(server_default="en")
-    token: Mapped[str]
-    webhook_secret: Mapped[str | None]
-    client_secret: Mapped[str | None]
-    #: Where BigCommerce sends this store's events (the receiver's public address), once hooks were registered.
-    webhook_url: Mapped[str | None]
-    #: When the store told that it uninstalled the app: from then on nothing is asked of it.
-    uninstalled_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-
-
 class SyncSchedule(Base):
     """A recurring batch of a scope: when (``cron`` in ``timezone``), and what."""
 
@@ -181,44 +162,6 @@ class Tombstone(Base):
     version: Mapped[int] = mapped_column(BigInteger)
     batch_id: Mapped[int] = mapped_column(BigInteger)
     deleted_at: Mapped[datetime]
-
-
-class WebhookEvent(Base):
-    """An event that BigCommerce told of: a hint that something changed, never the state itself.
-
-    ``state``: `waiting` → `claimed` by a batch → `done`, `coalesced` (another event of the same key did the work) or
-    `dead`. ``received`` counts deliveries of the same event while it waited.
-    """
-
-    __tablename__ = "webhook_events"
-    __table_args__ = (
-        CheckConstraint("state IN ('waiting', 'claimed', 'done', 'coalesced', 'dead')", name="state"),
-        Index(
-            "uq_webhook_events_waiting", "store_hash", "hash", unique=True, postgresql_where=text("state = 'waiting'")
-        ),
-        Index("ix_webhook_events_open", "store_hash", "id", postgresql_where=text("state IN ('waiting', 'claimed')")),
-        Index(None, "store_hash", "key"),
-        Index(None, "done_at"),
-    )
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    store_hash: Mapped[str] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"))
-    scope: Mapped[str]
-    #: What it is about: a document id such as `product-12`, or `categories`, `store`, `app`.
-    key: Mapped[str]
-    #: BigCommerce's own: the same for two deliveries of one event.
-    hash: Mapped[str]
-    #: The body as it came.
-    payload: Mapped[str]
-    received: Mapped[int] = mapped_column(server_default="1")
-    state: Mapped[str] = mapped_column(server_default="waiting")
-    attempts: Mapped[int] = mapped_column(server_default="0")
-    #: The attempt of a batch that works on it (`batch:12:1`).
-    claimed_by: Mapped[str | None]
-    batch_id: Mapped[int | None] = mapped_column(BigInteger)
-    error: Mapped[str | None]
-    received_at: Mapped[datetime]
-    done_at: Mapped[datetime | None]
 
 
 class SyncedKey(Base):

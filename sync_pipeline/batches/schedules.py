@@ -14,10 +14,11 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from sync_pipeline.batches.cron import CronError, next_run
-from sync_pipeline.batches.models import Store, SyncBatch, SyncSchedule
+from sync_pipeline.batches.models import SyncBatch, SyncSchedule
 from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
 from sync_pipeline.batches.states import UNFINISHED
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search.stores.models import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,10 +8,10 @@ import typer
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.stores import Stores
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.output import say
 from sync_pipeline.logs import configure_logging
+from sync_pipeline.pipelines.store_search.stores.stores import Stores
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sync_pipeline.batches.states import Status
-from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
@@ -17,6 +16,7 @@ from sync_pipeline.cli.sync import report, run_here
 from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.requests import replay_request
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import DeadLetter

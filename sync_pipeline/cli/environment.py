@@ -19,12 +19,12 @@ from sync_pipeline.batches.database import LedgerUnavailableError, address, chec
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.schema import newest_revision, revision, upgrade
 from sync_pipeline.batches.secrets import development_keys, parse_keys
-from sync_pipeline.batches.stores import Stores
 from sync_pipeline.cli.output import note
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines
 from sync_pipeline.logs import configure_logging
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.stores.stores import Stores
 from sync_pipeline.private_files import make_private
 from sync_pipeline.settings import Settings, load_settings
 

@@ -110,7 +110,7 @@ def _search_cluster(here: Environment) -> str:
 
 
 def _daemon(here: Environment) -> str:
-    from sync_pipeline.dagster_runs import daemon_is_alive  # noqa: PLC0415 - Dagster costs a second of every command
+    from sync_pipeline.orchestration.runs import daemon_is_alive  # noqa: PLC0415 - Dagster costs a second of every command
 
     here.become_dagster()
     if not daemon_is_alive():
@@ -119,8 +119,8 @@ def _daemon(here: Environment) -> str:
 
 
 def _code_location(here: Environment) -> str:
-    from sync_pipeline.dagster_runs import check_loadable  # noqa: PLC0415
     from sync_pipeline.definitions import build_defs  # noqa: PLC0415
+    from sync_pipeline.orchestration.runs import check_loadable  # noqa: PLC0415
 
     check_loadable(build_defs())
     live = running(here.given.state_dir)

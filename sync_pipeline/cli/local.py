@@ -12,10 +12,10 @@ import typer
 
 from sync_pipeline.batches.database import address, make_engine
 from sync_pipeline.batches.schema import upgrade
-from sync_pipeline.cli import demo as demonstration
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, errors, say
+from sync_pipeline.cli.store_search import demo as demonstration
 from sync_pipeline.errors import ServiceUnavailableError, one_line
 from sync_pipeline.local.api_service import run_api
 from sync_pipeline.local.dagster_services import run_dagster

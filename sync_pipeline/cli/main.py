@@ -7,22 +7,9 @@ from typing import Any
 
 import typer
 
-from sync_pipeline.cli import (
-    api,
-    batches,
-    dead_letters,
-    explain,
-    health,
-    local,
-    saved_queries,
-    schedules,
-    search,
-    stores,
-    sync,
-    webhooks,
-    words,
-)
+from sync_pipeline.cli import api, batches, dead_letters, health, local, schedules, sync
 from sync_pipeline.cli.output import errors
+from sync_pipeline.cli.store_search import explain, saved_queries, search, stores, webhooks, words
 from sync_pipeline.errors import SyncPipelineError, one_line
 
 # Typer brings a click of its own and exports only some of its errors; this is their common base, ClickException.

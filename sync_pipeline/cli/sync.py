@@ -25,7 +25,7 @@ from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows, errors, say, warn
 from sync_pipeline.errors import SyncPipelineError, UsageError
-from sync_pipeline.pipelines.store_search import dry_run as preview
+from sync_pipeline.pipelines.store_search.imports import dry_run as preview
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, batch_type
 
@@ -105,8 +105,8 @@ def _tell_previews(previews: dict[Part, preview.Preview], *, as_json: bool) -> N
 
 def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
     """Runs a batch in this process, recorded in Dagster, with progress; returns it at its end and an exit status."""
-    from sync_pipeline.dagster_runs import run_job  # noqa: PLC0415 - Dagster costs a second of every command
     from sync_pipeline.definitions import build_defs  # noqa: PLC0415
+    from sync_pipeline.orchestration.runs import run_job  # noqa: PLC0415 - Dagster costs a second of every command
 
     here.become_dagster()
     reap(here.ledger)
@@ -198,7 +198,7 @@ def _figures(batch: SyncBatch) -> str:
 
 
 def _warn_without_daemon(here: Environment) -> None:
-    from sync_pipeline.dagster_runs import daemon_is_alive  # noqa: PLC0415
+    from sync_pipeline.orchestration.runs import daemon_is_alive  # noqa: PLC0415
 
     here.become_dagster()
     if not daemon_is_alive():

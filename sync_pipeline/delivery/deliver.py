@@ -11,11 +11,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.delivery.bisection import Refused, find_refused
 from sync_pipeline.delivery.books import Books
 from sync_pipeline.delivery.error_budget import ErrorBudget
-from sync_pipeline.delivery.retry import Backoff
 from sync_pipeline.operations import (
     Action,
     ChunkRejectedError,

@@ -88,7 +88,7 @@ def bigcommerce(state: StateDir, arguments: Sequence[str]) -> Service:
     """The sandbox of the BigCommerce API, with the command-line arguments that say which stores it serves."""
     return Service(
         name="bigcommerce",
-        argv=module("sync_pipeline.local.bigcommerce", "--port", "{port}", *arguments),
+        argv=module("sync_pipeline.sandboxes.bigcommerce", "--port", "{port}", *arguments),
         env=module_environment(),
         cwd=str(state.path),
         ready=Ready(kind="tcp"),

@@ -92,7 +92,8 @@ class Engines:
     def bigcommerce_url(self, arguments: Sequence[str] = ("--store", "demo")) -> str:
         """The base URL of the BigCommerce sandbox; it is ready. Raises ServiceUnavailableError.
 
-        ``arguments`` are those of ``python -m sync_pipeline.local.bigcommerce``; one that already runs keeps its own.
+        ``arguments`` are those of ``python -m sync_pipeline.sandboxes.bigcommerce``; one that runs already keeps its
+        own.
         """
         return f"http://{ports.HOST}:{self.run(embedded.bigcommerce(self._state, arguments))}"
 

@@ -17,8 +17,8 @@ from sync_pipeline.api.app import build_app
 from sync_pipeline.api.server import address_of, build_server, listen
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
-from sync_pipeline.batches.stores import Stores
-from sync_pipeline_tests.api.senders import SECRET
+from sync_pipeline.pipelines.store_search.stores.stores import Stores
+from sync_pipeline_tests.api.bigcommerce.senders import SECRET
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 

@@ -10,8 +10,8 @@ import httpx
 
 from sync_pipeline.local.api_service import run_api
 from sync_pipeline.local.engines import Engines
+from sync_pipeline_tests.api.bigcommerce.senders import SECRET, payload
 from sync_pipeline_tests.api.conftest import STORE
-from sync_pipeline_tests.api.senders import SECRET, payload
 from sync_pipeline_tests.commands import Commands
 
 

@@ -10,10 +10,12 @@ from sqlalchemy import func, select
 
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.maintenance import NEWEST_KEPT, TOMBSTONES_KEPT, forget_old
-from sync_pipeline.batches.models import BatchAttempt, DeadLetter, Store, SyncBatch, Tombstone, WebhookEvent
+from sync_pipeline.batches.models import BatchAttempt, DeadLetter, SyncBatch, Tombstone
 from sync_pipeline.batches.requests import BatchRequest
 from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.delivery import tombstones
+from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
+from sync_pipeline.pipelines.store_search.stores.models import Store
 from sync_pipeline_tests.clocks import ManualClock
 
 REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import Store, SyncSchedule
+from sync_pipeline.batches.models import SyncSchedule
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
 from sync_pipeline.batches.schedules import (
@@ -21,6 +21,7 @@ from sync_pipeline.batches.schedules import (
     request_due,
 )
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search.stores.models import Store
 from sync_pipeline_tests.clocks import ManualClock
 
 PIPELINE = "store_search"

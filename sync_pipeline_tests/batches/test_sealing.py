@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import Keyring, SecretKeysError, new_key_entry, parse_keys
-from sync_pipeline.batches.stores import SECRET_FIELDS, Stores
+from sync_pipeline.pipelines.store_search.stores.stores import SECRET_FIELDS, Stores
 
 PLAIN = dict(zip(SECRET_FIELDS, ("first-secret", "second-secret", "third-secret"), strict=True))
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Annotated
 import httpx
 import typer
 
-from sync_pipeline.local.bigcommerce.admin_client import SandboxAdmin
 from sync_pipeline.local.engines import running
+from sync_pipeline.sandboxes.bigcommerce.admin_client import SandboxAdmin
 from sync_pipeline_tests.benchmarks.processes import cpu_seconds
 from sync_pipeline_tests.chaos.living_dev import running_dev
 from sync_pipeline_tests.commands import Commands
@@ -206,7 +206,7 @@ def _parent(folder: Path) -> int | None:
 def _sandbox(products: int) -> Iterator[str]:
     arguments = ("--port", "0", "--quota", "1000000", "--generate", f"{STORE}:1:{products}")
     process = subprocess.Popen(
-        [sys.executable, "-m", "sync_pipeline.local.bigcommerce", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "sync_pipeline.sandboxes.bigcommerce", *arguments], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:

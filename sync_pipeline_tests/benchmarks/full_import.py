@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sync_pipeline.local.bigcommerce.admin_client import SandboxAdmin
-from sync_pipeline.local.bigcommerce.generated_content import generated_catalog
 from sync_pipeline.local.engines import Engines
+from sync_pipeline.sandboxes.bigcommerce.admin_client import SandboxAdmin
+from sync_pipeline.sandboxes.bigcommerce.generated_content import generated_catalog
 from sync_pipeline_tests.benchmarks.bulk_floor import bulk_floor
 from sync_pipeline_tests.benchmarks.processes import cpu_seconds, idle_seconds, measure, newest_batch
 from sync_pipeline_tests.commands import Commands
@@ -178,7 +178,7 @@ def _sandbox(products: list[int]) -> Iterator[Shop]:
     generate = [word for store, number in stores for word in ("--generate", f"{store}:{SEED}:{number}")]
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "sync_pipeline.local.bigcommerce", "--port", "0"),
+            *(sys.executable, "-m", "sync_pipeline.sandboxes.bigcommerce", "--port", "0"),
             *("--quota", "1000000", "--ready-made", *generate),
         ],
         stdout=subprocess.PIPE,

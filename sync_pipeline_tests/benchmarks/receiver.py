@@ -21,12 +21,12 @@ from sqlalchemy import func, select
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import WebhookEvent
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
-from sync_pipeline.batches.stores import Stores
 from sync_pipeline.local.engines import Engines
-from sync_pipeline_tests.api.senders import SECRET
+from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
+from sync_pipeline.pipelines.store_search.stores.stores import Stores
+from sync_pipeline_tests.api.bigcommerce.senders import SECRET
 from sync_pipeline_tests.benchmarks.processes import cpu_seconds, idle_seconds
 from sync_pipeline_tests.benchmarks.receiver_load import STORE
 from sync_pipeline_tests.commands import Commands

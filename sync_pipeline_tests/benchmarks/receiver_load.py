@@ -9,7 +9,7 @@ from itertools import count
 
 import typer
 
-from sync_pipeline_tests.api.senders import Connection, payload
+from sync_pipeline_tests.api.bigcommerce.senders import Connection, payload
 
 STORE = "bench"
 

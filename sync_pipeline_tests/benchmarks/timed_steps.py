@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.cli.main import main
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

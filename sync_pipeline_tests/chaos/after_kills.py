@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import LaneName
-from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import IMPORTS
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
+from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
 
 
 def pass_time(ledger: Ledger, seconds: float) -> None:

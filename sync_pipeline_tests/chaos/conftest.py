@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sync_pipeline.batches.secrets import new_key_entry
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.settings import Settings
 from sync_pipeline_tests.cli import conftest
 from sync_pipeline_tests.commands import Commands

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 
 EDITS_PER_SECOND = 5
 

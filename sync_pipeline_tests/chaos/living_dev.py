@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy import make_url, select
 
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import SyncBatch, WebhookEvent
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.local.engines import running
+from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline_tests.chaos.relay import Relay
 from sync_pipeline_tests.commands import Commands
 

@@ -20,11 +20,11 @@ from sync_pipeline.batches.ledger import Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.requests import LaneName, Mode
-from sync_pipeline.batches.stores import Stores
 from sync_pipeline.clock import SystemClock
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.stores.stores import Stores
 from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, BatchType
 from sync_pipeline_tests.chaos.after_kills import check_recovered, lane_holders, lease_ends
 from sync_pipeline_tests.fault_proxy import Answer, FaultProxy, Forward, Request, before, running_fault_proxy

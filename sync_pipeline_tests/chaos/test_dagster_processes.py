@@ -17,19 +17,19 @@ from sync_pipeline.batches.models import SyncBatch, SyncSchedule
 from sync_pipeline.batches.schedules import add_schedule, get_schedule
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.batches.secrets import new_key_entry
-from sync_pipeline.local.bigcommerce.event_messages import EventSettings
-from sync_pipeline.local.bigcommerce.faults import FaultKind
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
 from sync_pipeline.local.engines import running
 from sync_pipeline.local.processes import start_time
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
 from sync_pipeline_tests.chaos.living_dev import dagster_instance, kill_service, running_dev, worker_of
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import _temporary_database
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-from sync_pipeline_tests.pipelines.store_search.told_events import states
+from sync_pipeline_tests.pipelines.store_search.events.told_events import states
 from sync_pipeline_tests.waiting import wait_for
 
 pytestmark = pytest.mark.chaos

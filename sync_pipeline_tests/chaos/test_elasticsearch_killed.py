@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from sync_pipeline.batches.queue import reap
-from sync_pipeline.local.bigcommerce.faults import FaultKind
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.chaos import victims
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
 from sync_pipeline_tests.chaos.relay import Relay, address_of, running_relay
@@ -30,7 +30,7 @@ from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import REAL_SERVERS
 from sync_pipeline_tests.fault_proxy import before, running_fault_proxy
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
+from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
 from sync_pipeline_tests.waiting import wait_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]

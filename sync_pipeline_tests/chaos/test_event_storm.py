@@ -14,23 +14,23 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from sync_pipeline.batches.event_claims import EventClaims
 from sync_pipeline.batches.lanes import LaneBusyError
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
-from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.connectors.bigcommerce.hooks import HookOrder, Hooks
 from sync_pipeline.delivery.books import balances
-from sync_pipeline.local.bigcommerce.event_messages import EventSettings
-from sync_pipeline.pipelines.store_search.dry_run import changed_fields
-from sync_pipeline.pipelines.store_search.events import CHANNEL_SCOPES, STORE_SCOPES
+from sync_pipeline.pipelines.store_search.events.claims import EventClaims
+from sync_pipeline.pipelines.store_search.events.scopes import CHANNEL_SCOPES, STORE_SCOPES
+from sync_pipeline.pipelines.store_search.imports.dry_run import changed_fields
 from sync_pipeline.pipelines.store_search.requests import events_request
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS
+from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings
 from sync_pipeline_tests.api.conftest import serving
 from sync_pipeline_tests.chaos.after_kills import pass_time, told
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-from sync_pipeline_tests.pipelines.store_search.told_events import drain, states
-from sync_pipeline_tests.pipelines.store_search.words_at_work import searching
+from sync_pipeline_tests.pipelines.store_search.events.told_events import drain, states
+from sync_pipeline_tests.pipelines.store_search.words.words_at_work import searching
 from sync_pipeline_tests.schedules import schedules
 from sync_pipeline_tests.waiting import wait_for
 

@@ -21,12 +21,13 @@ import pytest
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.models import SyncBatch, WebhookEvent
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
-from sync_pipeline.local.bigcommerce.event_messages import EventSettings
-from sync_pipeline.local.bigcommerce.faults import FaultKind
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
-from sync_pipeline.pipelines.store_search import serving
+from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
+from sync_pipeline.pipelines.store_search.search import client as serving
+from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.chaos.edited_shop import EditedShop
 from sync_pipeline_tests.chaos.living_dev import (
     Surroundings,

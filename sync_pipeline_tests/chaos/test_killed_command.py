@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from sync_pipeline.local.bigcommerce.faults import FaultKind
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.chaos import victims
 from sync_pipeline_tests.chaos.after_kills import lease_ends, pass_time
 from sync_pipeline_tests.commands import Commands

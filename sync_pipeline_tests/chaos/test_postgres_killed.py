@@ -17,8 +17,8 @@ from sqlalchemy import make_url
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.schema import upgrade
-from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.local.engines import Engines
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.chaos import victims
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time, told
 from sync_pipeline_tests.chaos.relay import Relay, Strike, running_relay

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests.commands import Commands
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests.commands import Commands
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from sync_pipeline.local.bigcommerce.faults import FaultKind
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from sync_pipeline.logs import configure_logging
-from sync_pipeline.pipelines.store_search.search_words import write_lines
+from sync_pipeline.pipelines.store_search.words.apply import write_lines
 from sync_pipeline_tests.commands import Commands
 
 

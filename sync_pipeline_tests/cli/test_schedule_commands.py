@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sync_pipeline.batches.requests import Mode
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
-from sync_pipeline.pipelines.store_search.default_schedules import default_times
+from sync_pipeline.pipelines.store_search.stores.default_schedules import default_times
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests.commands import Commands
 
 

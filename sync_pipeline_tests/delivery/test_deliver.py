@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.delivery.deliver import Delivery
-from sync_pipeline.delivery.retry import Backoff
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.operations import (
     Action,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline.local.bigcommerce.demo import demo_catalog
+from sync_pipeline.sandboxes.bigcommerce.demo import demo_catalog
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop, instance, new_shop, pipeline, sandbox
 
 __all__ = ["instance", "new_shop", "pipeline", "sandbox"]

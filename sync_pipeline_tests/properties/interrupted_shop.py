@@ -22,10 +22,10 @@ from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.operations import Action, Filtered, Item, Operation
-from sync_pipeline.pipelines.store_search.live import LiveIndex
+from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
 from sync_pipeline.pipelines.store_search.requests import store_request
-from sync_pipeline.pipelines.store_search.source import StoreSource
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, BatchType, Part, kind_of
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop

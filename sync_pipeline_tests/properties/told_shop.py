@@ -9,14 +9,15 @@ from itertools import cycle
 
 from sqlalchemy import select
 
-from sync_pipeline.batches.models import DeadLetter, SyncBatch, WebhookEvent
+from sync_pipeline.batches.models import DeadLetter, SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
-from sync_pipeline.batches.webhook_events import NewEvent, store_events
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.pipelines.store_search.events.inbox import NewEvent, store_events
+from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.requests import events_request
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, BatchType
 from sync_pipeline_tests.properties.edits import Edit
 from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from sync_pipeline.api.event_bodies import parse_event
-from sync_pipeline.batches.webhook_events import NewEvent
-from sync_pipeline.local.bigcommerce.events import Event
-from sync_pipeline.local.bigcommerce.outbox import Outbox
-from sync_pipeline.pipelines.store_search.events import CHANNEL_SCOPES, STORE_SCOPES
+from sync_pipeline.api.bigcommerce.event_bodies import parse_event
+from sync_pipeline.pipelines.store_search.events.inbox import NewEvent
+from sync_pipeline.pipelines.store_search.events.scopes import CHANNEL_SCOPES, STORE_SCOPES
+from sync_pipeline.sandboxes.bigcommerce.events import Event
+from sync_pipeline.sandboxes.bigcommerce.outbox import Outbox
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
 

@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from sync_pipeline.batches import models, word_models  # noqa: F401 - they add their tables to the metadata
 from sync_pipeline.batches.base import SCHEMA, Base
 
 context.configure(

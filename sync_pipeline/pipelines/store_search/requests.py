@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.requests import BatchRequest, LaneName, Mode, Trigger
-from sync_pipeline.batches.stores import check_hash, store_scope
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search.stores.stores import check_hash, store_scope
 from sync_pipeline.pipelines.store_search.types import EVENTS, KEY_PARTS, PIPELINE, BatchType, Part
 
 if TYPE_CHECKING:

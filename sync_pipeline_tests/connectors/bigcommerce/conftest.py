@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
-from sync_pipeline.local.bigcommerce.admin_client import SandboxAdmin
-from sync_pipeline.local.bigcommerce.catalog import Catalog as ServerCatalog
-from sync_pipeline.local.bigcommerce.clock import Clock
-from sync_pipeline.local.bigcommerce.faults import FaultKind
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.bigcommerce.admin_client import SandboxAdmin
+from sync_pipeline.sandboxes.bigcommerce.catalog import Catalog as ServerCatalog
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
+from sync_pipeline.sandboxes.kit.clock import Clock
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.connectors.bigcommerce.support import open_catalog
 

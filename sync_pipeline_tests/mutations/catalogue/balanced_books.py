@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sync_pipeline_tests.mutations.mutation import Mutation
 
-ASSETS = "sync_pipeline/pipelines/store_search/assets.py"
+ASSETS = "sync_pipeline/pipelines/store_search/defs/assets.py"
 BOOKS = "sync_pipeline/delivery/books.py"
-CHECKS = "sync_pipeline/pipelines/store_search/checks.py"
+CHECKS = "sync_pipeline/pipelines/store_search/defs/checks.py"
 DELIVER = "sync_pipeline/delivery/deliver.py"
-LIVE = "sync_pipeline/pipelines/store_search/live.py"
+LIVE = "sync_pipeline/pipelines/store_search/index/live_index.py"
 PARTS = "sync_pipeline/batches/parts.py"
 
-BOOK_TESTS = "pipelines/store_search/test_books.py"
+BOOK_TESTS = "pipelines/store_search/imports/test_books.py"
 DELIVER_TESTS = "delivery/test_deliver.py"
 
 MUTATIONS = (
@@ -52,7 +52,7 @@ MUTATIONS = (
         ("3.2",),
         LIVE,
         {"Operation(key, version, Action.DELETE, absent=True)": "Operation(key, version, Action.DELETE)"},
-        ("pipelines/store_search/test_modes.py::test_only_what_changed_is_written",),
+        ("pipelines/store_search/imports/test_modes.py::test_only_what_changed_is_written",),
     ),
     Mutation(
         "checking the books at the end of a delivery",
@@ -91,7 +91,7 @@ MUTATIONS = (
         ASSETS,
         {"            raise ImportsFailedError(failures)": "            return"},
         (
-            "pipelines/store_search/test_full_batch.py"
+            "pipelines/store_search/imports/test_full_batch.py"
             "::test_a_failing_import_fails_its_batch_and_leaves_the_old_index_and_the_others_results",
         ),
     ),
@@ -112,8 +112,8 @@ MUTATIONS = (
     Mutation(
         "counting the deliveries of an event that waited",
         ("3.4",),
-        "sync_pipeline/pipelines/store_search/event_groups.py",
+        "sync_pipeline/pipelines/store_search/events/groups.py",
         {'            self.counts["coalesced"] += event.received - 1\n': ""},
-        ("pipelines/store_search/test_drain.py::test_the_books_of_events_balance",),
+        ("pipelines/store_search/events/test_drain.py::test_the_books_of_events_balance",),
     ),
 )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from sync_pipeline_tests.mutations.mutation import Mutation
 
 ANSWERS = "sync_pipeline/connectors/bigcommerce/answers.py"
-BUILDS = "sync_pipeline/pipelines/store_search/builds.py"
+BUILDS = "sync_pipeline/pipelines/store_search/index/build.py"
 CLIENT = "sync_pipeline/connectors/bigcommerce/client.py"
 COLLECTION = "sync_pipeline/connectors/bigcommerce/collection.py"
 COMPLETENESS = "sync_pipeline/connectors/bigcommerce/completeness.py"
 GUARD = "sync_pipeline/delivery/guard.py"
-LIVE = "sync_pipeline/pipelines/store_search/live.py"
-MODES = "sync_pipeline/pipelines/store_search/modes.py"
+LIVE = "sync_pipeline/pipelines/store_search/index/live_index.py"
+MODES = "sync_pipeline/pipelines/store_search/imports/changes.py"
 READING = "sync_pipeline/connectors/elasticsearch/reading.py"
 
 GUARD_TESTS = "delivery/test_guard.py"
-STORES = "pipelines/store_search/test_refusing_stores.py"
+STORES = "pipelines/store_search/imports/test_refusing_stores.py"
 SHORT = f"{STORES}::test_a_store_whose_listing_suddenly_returns_3_products_loses_none_of_its_documents"
 REFUSING = f"{STORES}::test_a_store_that_refuses_to_be_read_keeps_every_document"
 

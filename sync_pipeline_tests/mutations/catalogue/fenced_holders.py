@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from sync_pipeline_tests.mutations.mutation import Mutation
 
-BUILDS = "sync_pipeline/pipelines/store_search/builds.py"
+BUILDS = "sync_pipeline/pipelines/store_search/index/build.py"
 DELIVER = "sync_pipeline/delivery/deliver.py"
 LANES = "sync_pipeline/batches/lanes.py"
 PARTS = "sync_pipeline/batches/parts.py"
 
 FENCED = "delivery/test_deliver.py::test_a_fenced_run_stops_before_it_writes_or_counts"
 LANE_TESTS = "batches/test_lanes.py"
-OVERTAKEN = "pipelines/store_search/test_publishing.py::test_who_was_overtaken_publishes_removes_and_changes_nothing"
+OVERTAKEN = (
+    "pipelines/store_search/index/test_publishing.py::test_who_was_overtaken_publishes_removes_and_changes_nothing"
+)
 
 MUTATIONS = (
     Mutation(
@@ -133,15 +135,17 @@ MUTATIONS = (
     Mutation(
         "the fence before events are claimed",
         ("8.6",),
-        "sync_pipeline/batches/event_claims.py",
+        "sync_pipeline/pipelines/store_search/events/claims.py",
         {"-> Sequence[WebhookEvent]:\n        self.lane.check()\n": "-> Sequence[WebhookEvent]:\n"},
-        ("pipelines/store_search/test_event_claims.py::test_a_drain_that_was_overtaken_acknowledges_nothing",),
+        ("pipelines/store_search/events/test_event_claims.py::test_a_drain_that_was_overtaken_acknowledges_nothing",),
     ),
     Mutation(
         "the fence before what events tell of is written",
         ("8.6",),
-        "sync_pipeline/pipelines/store_search/event_delivery.py",
+        "sync_pipeline/pipelines/store_search/events/targets.py",
         {"fence=self.part.lane.check": "fence=lambda: None"},
-        ("pipelines/store_search/test_event_claims.py::test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more",),
+        (
+            "pipelines/store_search/events/test_event_claims.py::test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more",
+        ),
     ),
 )

@@ -5,20 +5,20 @@ from __future__ import annotations
 from sync_pipeline_tests.mutations.mutation import Mutation
 
 API_PROBLEMS = "sync_pipeline/api/problems.py"
-API_SECRETS = "sync_pipeline/api/webhooks.py"
-API_SIGNATURES = "sync_pipeline/api/signatures.py"
+API_SECRETS = "sync_pipeline/api/bigcommerce/receiver.py"
+API_SIGNATURES = "sync_pipeline/api/bigcommerce/signatures.py"
 CLIENT = "sync_pipeline/connectors/bigcommerce/client.py"
 CLUSTER = "sync_pipeline/connectors/elasticsearch/cluster.py"
 DATABASE = "sync_pipeline/batches/database.py"
 LOGS = "sync_pipeline/logs.py"
 PRIVATE_FILES = "sync_pipeline/private_files.py"
-SEARCH_WORDS = "sync_pipeline/pipelines/store_search/search_words.py"
+SEARCH_WORDS = "sync_pipeline/pipelines/store_search/words/apply.py"
 SECRETS = "sync_pipeline/batches/secrets.py"
 SETTINGS = "sync_pipeline/settings.py"
 STATE = "sync_pipeline/local/state.py"
-STORES = "sync_pipeline/batches/stores.py"
+STORES = "sync_pipeline/pipelines/store_search/stores/stores.py"
 
-API_TESTS = "api/test_kept_secrets.py::test_no_answer_and_no_log_line_holds_a_secret"
+API_TESTS = "api/bigcommerce/test_kept_secrets.py::test_no_answer_and_no_log_line_holds_a_secret"
 FILES = "cli/test_private_files.py"
 CLOSED = f"{FILES}::test_files_and_folders_are_made_closed_and_do_not_wait_for_a_commands_umask"
 SEALING = "batches/test_sealing.py"
@@ -73,7 +73,7 @@ MUTATIONS = (
         ("7.1", "7.4"),
         STORES,
         {"None if value is None else self._seal(store_hash, field, value))": "value)"},
-        ("batches/test_stores.py::test_a_store_keeps_its_secrets_sealed",),
+        ("pipelines/store_search/stores/test_stores.py::test_a_store_keeps_its_secrets_sealed",),
     ),
     Mutation(
         "the id of the key that a secret was sealed with",
@@ -87,7 +87,7 @@ MUTATIONS = (
         ("7.3",),
         STORES,
         {"if sealed is not None and not self.keyring.is_current(sealed):": "if False:"},
-        ("batches/test_stores.py::test_rotation_seals_everything_again_with_the_new_key",),
+        ("pipelines/store_search/stores/test_stores.py::test_rotation_seals_everything_again_with_the_new_key",),
     ),
     Mutation(
         "sealing a token that is entered again",

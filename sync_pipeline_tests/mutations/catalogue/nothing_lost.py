@@ -7,11 +7,11 @@ from sync_pipeline_tests.mutations.mutation import Mutation
 BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
 LEDGER = "sync_pipeline/batches/ledger.py"
 QUEUE = "sync_pipeline/batches/queue.py"
-RUNS = "sync_pipeline/dagster_runs.py"
-GROUP_COMMIT = "sync_pipeline/api/group_commit.py"
-WEBHOOK_EVENTS = "sync_pipeline/batches/webhook_events.py"
+RUNS = "sync_pipeline/orchestration/runs.py"
+GROUP_COMMIT = "sync_pipeline/api/bigcommerce/group_commit.py"
+WEBHOOK_EVENTS = "sync_pipeline/pipelines/store_search/events/inbox.py"
 
-ACKNOWLEDGING = "api/test_acknowledging.py"
+ACKNOWLEDGING = "api/bigcommerce/test_acknowledging.py"
 
 MUTATIONS = (
     Mutation(
@@ -52,7 +52,7 @@ MUTATIONS = (
                 "        WHERE known.hash = event.hash AND known.state <> 'waiting')\n"
             ),
         },
-        ("api/test_webhooks.py::test_a_delivery_after_the_claim_is_an_event_of_its_own",),
+        ("api/bigcommerce/test_receiver.py::test_a_delivery_after_the_claim_is_an_event_of_its_own",),
     ),
     Mutation(
         "the conditions on which a batch is claimed",
@@ -97,26 +97,28 @@ MUTATIONS = (
                 "update(ScopeLock).where(ScopeLock.holder == '')"
             )
         },
-        ("pipelines/store_search/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
+        ("pipelines/store_search/defs/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
     ),
     Mutation(
         "closing the batch of a run that Dagster reports dead",
         ("1.4",),
         RUNS,
         {"    batch = ledger.of_run(run.run_id)\n    if batch is None:\n": "    batch = None\n    if batch is None:\n"},
-        ("pipelines/store_search/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
+        ("pipelines/store_search/defs/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
     ),
     Mutation(
         "freeing the events that a dead drain had claimed",
         ("1.4",),
-        "sync_pipeline/batches/event_claims.py",
+        "sync_pipeline/pipelines/store_search/events/claims.py",
         {"return self._unclaim(_FREE)": "return 0"},
-        ("pipelines/store_search/test_event_claims.py::test_what_a_dead_drain_had_claimed_is_taken_by_the_next",),
+        (
+            "pipelines/store_search/events/test_event_claims.py::test_what_a_dead_drain_had_claimed_is_taken_by_the_next",
+        ),
     ),
     Mutation(
         "writing what events tell of before they are acknowledged (after it instead)",
         ("1.3",),
-        "sync_pipeline/pipelines/store_search/drain.py",
+        "sync_pipeline/pipelines/store_search/events/drain.py",
         {
             '        message = "see the dead letters"\n': (
                 '        message = "see the dead letters"\n'
@@ -125,6 +127,6 @@ MUTATIONS = (
             "        await asyncio.to_thread(claims.end, ends, {number: message for number, end in ends.items()"
             ' if end == "dead"})\n': "",
         },
-        ("pipelines/store_search/test_drain.py::test_when_everything_fails_it_is_not_the_events",),
+        ("pipelines/store_search/events/test_drain.py::test_when_everything_fails_it_is_not_the_events",),
     ),
 )

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from sync_pipeline_tests.mutations.mutation import Mutation
 
-BUILDS = "sync_pipeline/pipelines/store_search/builds.py"
+BUILDS = "sync_pipeline/pipelines/store_search/index/build.py"
 BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
 DELIVER = "sync_pipeline/delivery/deliver.py"
-LIVE = "sync_pipeline/pipelines/store_search/live.py"
-MODES = "sync_pipeline/pipelines/store_search/modes.py"
+LIVE = "sync_pipeline/pipelines/store_search/index/live_index.py"
+MODES = "sync_pipeline/pipelines/store_search/imports/changes.py"
 LEDGER = "sync_pipeline/batches/ledger.py"
 PRODUCTS = "sync_pipeline/connectors/bigcommerce/products.py"
 REINDEX = "sync_pipeline/connectors/elasticsearch/reindex.py"
 REQUEST = "sync_pipeline/connectors/bigcommerce/request.py"
-SEARCH_WORDS = "sync_pipeline/pipelines/store_search/search_words.py"
+SEARCH_WORDS = "sync_pipeline/pipelines/store_search/words/apply.py"
 TOMBSTONES = "sync_pipeline/delivery/tombstones.py"
 
 BULK_TESTS = "connectors/elasticsearch/test_bulk.py"
-BURIED = "pipelines/store_search/test_buried.py"
-MODE_TESTS = "pipelines/store_search/test_modes.py"
-STORE_TESTS = "pipelines/store_search/test_store_memory.py"
+BURIED = "pipelines/store_search/index/test_buried.py"
+MODE_TESTS = "pipelines/store_search/imports/test_modes.py"
+STORE_TESTS = "pipelines/store_search/source/test_store_memory.py"
 TOMBSTONE_TESTS = "delivery/test_tombstones.py"
 
 _INDEX_LINE = '{"index":{"_id":%b,"version":%d,"version_type":"external_gte"}}\\n%b\\n\' % (*place, body)'
@@ -77,7 +77,7 @@ MUTATIONS = (
         SEARCH_WORDS,
         {'first_version=index.meta.get("first_version")': "first_version=None"},
         (
-            "pipelines/store_search/test_publishing.py"
+            "pipelines/store_search/index/test_publishing.py"
             "::test_what_was_read_before_a_copy_was_made_is_still_written_into_it",
         ),
     ),
@@ -188,7 +188,7 @@ MUTATIONS = (
         BUILDS,
         {"        buried = await self._bury_again(kind, name)\n": "        buried = 0\n"},
         (
-            "pipelines/store_search/test_publishing.py"
+            "pipelines/store_search/index/test_publishing.py"
             "::test_what_is_found_gone_during_a_build_is_not_in_the_index_when_it_is_swapped_in",
         ),
     ),
@@ -216,14 +216,14 @@ MUTATIONS = (
     Mutation(
         "remembering with which currency and address a drain wrote",
         ("2.9",),
-        "sync_pipeline/pipelines/store_search/event_work.py",
+        "sync_pipeline/pipelines/store_search/events/apply.py",
         {"remember, ledger, scope, {written_by(EVENTS): facts}": "remember, ledger, scope, {}"},
         (f"{STORE_TESTS}::test_a_document_that_a_drain_wrote_with_facts_since_taken_back_is_found",),
     ),
     Mutation(
         "a look at the store after a batch that was at work when it changed",
         ("2.9",),
-        "sync_pipeline/pipelines/store_search/store_memory.py",
+        "sync_pipeline/pipelines/store_search/source/store_settings.py",
         {"return Mode.INCREMENTAL if told or differs else None": "return None"},
         (f"{STORE_TESTS}::test_what_a_batch_at_work_has_read_is_looked_at_after_it",),
     ),
@@ -251,21 +251,21 @@ MUTATIONS = (
     Mutation(
         "fetching the current record of an event (of another instead)",
         ("2.5",),
-        "sync_pipeline/pipelines/store_search/event_work.py",
+        "sync_pipeline/pipelines/store_search/events/apply.py",
         {"self.facts.source.named_products(sorted(keys))": "tools.facts.source.named_products(())"},
-        ("pipelines/store_search/test_drain.py::test_what_an_event_tells_of_is_fetched_as_it_is_now",),
+        ("pipelines/store_search/events/test_drain.py::test_what_an_event_tells_of_is_fetched_as_it_is_now",),
     ),
     Mutation(
         "taking over what others wrote into the old index during a build",
         ("2.8",),
-        "sync_pipeline/pipelines/store_search/catching_up.py",
+        "sync_pipeline/pipelines/store_search/index/catch_up.py",
         {"return (await delivery.run(pages())).outcomes[Outcome.WRITTEN]": "return 0"},
-        ("pipelines/store_search/test_drain.py::test_what_a_drain_wrote_only_into_the_old_index_is_taken_over",),
+        ("pipelines/store_search/events/test_drain.py::test_what_a_drain_wrote_only_into_the_old_index_is_taken_over",),
     ),
     Mutation(
         "taking back what a drain learnt of categories while a selective batch read",
         ("2.9",),
-        "sync_pipeline/pipelines/store_search/facts_meanwhile.py",
+        "sync_pipeline/pipelines/store_search/source/concurrent_changes.py",
         {"seen if whole else _taken_back(now, seen, known)": "seen if whole else now"},
         (
             "properties/test_facts_meanwhile.py"
@@ -275,7 +275,7 @@ MUTATIONS = (
     Mutation(
         "looking again after a batch that ended beside a drain",
         ("2.9",),
-        "sync_pipeline/pipelines/store_search/store_facts.py",
+        "sync_pipeline/pipelines/store_search/source/reference_data.py",
         {"if self._beside - await": "if set() and await"},
         ("properties/test_facts_meanwhile.py::test_what_a_batch_wrote_over_a_drain_that_is_still_at_work_is_noticed",),
     ),

@@ -7,17 +7,17 @@ from sync_pipeline_tests.mutations.mutation import Mutation
 BISECTION = "sync_pipeline/delivery/bisection.py"
 ANSWERS = "sync_pipeline/connectors/bigcommerce/answers.py"
 BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
-CLAIMS = "sync_pipeline/batches/event_claims.py"
+CLAIMS = "sync_pipeline/pipelines/store_search/events/claims.py"
 DELIVER = "sync_pipeline/delivery/deliver.py"
-DRAIN = "sync_pipeline/pipelines/store_search/drain.py"
+DRAIN = "sync_pipeline/pipelines/store_search/events/drain.py"
 ERROR_BUDGET = "sync_pipeline/delivery/error_budget.py"
-IMPORTS = "sync_pipeline/pipelines/store_search/imports.py"
+IMPORTS = "sync_pipeline/pipelines/store_search/imports/run.py"
 LISTING = "sync_pipeline/connectors/bigcommerce/listing.py"
 QUEUE = "sync_pipeline/batches/queue.py"
 
 BUDGET_TESTS = "delivery/test_error_budget.py"
 BULK_TESTS = "connectors/elasticsearch/test_bulk_faults.py"
-CLAIM_TESTS = "pipelines/store_search/test_event_claims.py"
+CLAIM_TESTS = "pipelines/store_search/events/test_event_claims.py"
 DELIVER_TESTS = "delivery/test_deliver.py"
 REFUSALS = "delivery/test_refusals.py"
 CLIENT_TESTS = "connectors/bigcommerce/test_client.py"
@@ -115,7 +115,7 @@ MUTATIONS = (
         IMPORTS,
         {"            return part, error\n": "            raise\n"},
         (
-            "pipelines/store_search/test_refusing_stores.py"
+            "pipelines/store_search/imports/test_refusing_stores.py"
             "::test_an_import_whose_listing_fails_leaves_its_index_as_it_was_and_the_others_their_results",
         ),
     ),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sync_pipeline_tests.mutations.mutation import Mutation
 
-BUILDS = "sync_pipeline/pipelines/store_search/builds.py"
-IMPORTS = "sync_pipeline/pipelines/store_search/imports.py"
+BUILDS = "sync_pipeline/pipelines/store_search/index/build.py"
+IMPORTS = "sync_pipeline/pipelines/store_search/imports/run.py"
 INDICES = "sync_pipeline/connectors/elasticsearch/indices.py"
 REINDEX = "sync_pipeline/connectors/elasticsearch/reindex.py"
-SEARCH_WORDS = "sync_pipeline/pipelines/store_search/search_words.py"
+SEARCH_WORDS = "sync_pipeline/pipelines/store_search/words/apply.py"
 
 INDEX_TESTS = "connectors/elasticsearch/test_indices.py"
-PUBLISHING = "pipelines/store_search/test_publishing.py"
+PUBLISHING = "pipelines/store_search/index/test_publishing.py"
 REBUILD = f"{PUBLISHING}::test_searches_during_a_rebuild_see_the_old_index_or_the_new_one_and_nothing_else"
 REINDEX_TESTS = "connectors/elasticsearch/test_reindex.py"
 
@@ -126,7 +126,7 @@ MUTATIONS = (
             )
         },
         (
-            "pipelines/store_search/test_refusing_stores.py"
+            "pipelines/store_search/imports/test_refusing_stores.py"
             "::test_an_import_whose_listing_fails_leaves_its_index_as_it_was_and_the_others_their_results",
         ),
     ),

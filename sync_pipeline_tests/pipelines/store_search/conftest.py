@@ -20,15 +20,15 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
-from sync_pipeline.batches.stores import Stores
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
-from sync_pipeline.dagster_runs import run_tags
 from sync_pipeline.definitions import build_defs
-from sync_pipeline.local.bigcommerce.testing import SandboxServer
-from sync_pipeline.pipelines.store_search import serving
+from sync_pipeline.orchestration.runs import run_tags
 from sync_pipeline.pipelines.store_search.requests import store_request
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.search import client as serving
+from sync_pipeline.pipelines.store_search.stores.stores import Stores
 from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType
+from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.settings import Settings
 
 TOKEN = "a-token-that-must-not-show"

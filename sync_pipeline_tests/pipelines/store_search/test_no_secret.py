@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.batches.base import Base
-from sync_pipeline.local.bigcommerce.faults import FaultKind
 from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.fault_proxy import Answer, Forward, Request, running_fault_proxy
 from sync_pipeline_tests.pipelines.store_search.conftest import TOKEN, Shop
 

@@ -23,7 +23,7 @@ from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search im
     in_cluster,
     live_products,
 )
-from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
+from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
 from sync_pipeline_tests.waiting import wait_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch, pytest.mark.usefixtures("small_chunks")]

@@ -9,7 +9,7 @@ import pytest
 
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
-from sync_pipeline.pipelines.store_search.sync import StoreSearch
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.types import IMPORTS
 from sync_pipeline_tests.bulk_harms import items_refused
 from sync_pipeline_tests.clocks import HurriedClock
@@ -21,7 +21,7 @@ from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search im
     failure,
     in_cluster,
 )
-from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
+from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]
 

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from sync_pipeline.batches.lanes import refusals
 from sync_pipeline.batches.models import ScopeLock
-from sync_pipeline.batches.stores import store_scope
 from sync_pipeline.delivery.deliver import Delivery
-from sync_pipeline.pipelines.store_search import imports
+from sync_pipeline.pipelines.store_search.imports import run as imports
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part
 from sync_pipeline_tests.fault_proxy import FaultProxy, before
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop

@@ -15,13 +15,14 @@ from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.delivery.books import balances
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.operations import Operation, Outcome, Rejected
-from sync_pipeline.pipelines.store_search import builds, index_definition
+from sync_pipeline.pipelines.store_search.index import build as builds
+from sync_pipeline.pipelines.store_search.index import definition as index_definition
 from sync_pipeline_tests.bulk_harms import items_refused, too_large
 from sync_pipeline_tests.connectors.elasticsearch.stores import new_index, own_store, upsert
 from sync_pipeline_tests.fault_proxy import FaultProxy, refused
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search import PRODUCTS
-from sync_pipeline_tests.pipelines.store_search.odd_records import dead_letters
+from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]
 

@@ -14,7 +14,7 @@ from sync_pipeline.pipelines.store_search.documents.category_paths import build_
 from sync_pipeline.pipelines.store_search.documents.context import StoreContext
 from sync_pipeline.pipelines.store_search.documents.urls import storefront_url
 from sync_pipeline_tests.pipelines.store_search.documents.builders import NOW, body, item
-from sync_pipeline_tests.pipelines.store_search.expected_documents import RawShop, Row, venia
+from sync_pipeline_tests.pipelines.store_search.imports.expected_documents import RawShop, Row, venia
 
 
 @pytest.fixture(scope="module")

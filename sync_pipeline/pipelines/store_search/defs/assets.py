@@ -1,0 +1,133 @@
+"""The chain of `store_search` as Dagster assets: stop words, synonyms → index → products, categories, blog posts.
+
+Each body is one `batch_part`: the ledger knows of every run, whoever started it. The work itself is in sync.py.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+
+import dagster as dg
+
+from sync_pipeline.batches.parts import BatchPart
+from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.orchestration.runs import run_batch_part
+from sync_pipeline.pipelines.store_search.defs.partitions import stores
+from sync_pipeline.pipelines.store_search.imports.run import ImportResult
+from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, Part, type_of_parts
+
+COMMON = {"partitions_def": stores, "group_name": PIPELINE}
+
+
+@dg.asset(**COMMON, kinds={"elasticsearch", "file"})
+def stop_words(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
+    """Words that search ignores: the language's short list and the store's own.
+
+    Written as a file, and applied by a reindex in the cluster to every index that this run does not build anew.
+    """
+    with store_part(context, store_search) as part:
+        return dg.MaterializeResult(metadata=asyncio.run(store_search.stop_words(part)))
+
+
+@dg.asset(**COMMON, kinds={"elasticsearch", "file"})
+def synonyms(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
+    """The store's synonym rules as a synonyms set; they work in running searches at once."""
+    with store_part(context, store_search) as part:
+        return dg.MaterializeResult(metadata=asyncio.run(store_search.synonyms(part)))
+
+
+@dg.asset(**COMMON, deps=[stop_words, synonyms], kinds={"elasticsearch"})
+def search_index(
+    context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]
+) -> dg.MaterializeResult:
+    """New, empty indices for the imports of this run; no alias is touched yet, so searches see nothing of them."""
+    with store_part(context, store_search) as part:
+        return dg.MaterializeResult(metadata=asyncio.run(store_search.search_index(part)))
+
+
+DESCRIPTIONS = {
+    Part.PRODUCTS: "Every visible product with prices, stock, options, variants and custom fields.",
+    Part.CATEGORIES: "Visible categories with their full paths, and the web pages that everybody may read.",
+    Part.BLOG_POSTS: "Published blog posts.",
+}
+
+
+@dg.multi_asset(
+    name="imports",
+    partitions_def=stores,
+    can_subset=True,
+    specs=[
+        dg.AssetSpec(
+            part.value,
+            deps=[Part.SEARCH_INDEX.value],
+            description=DESCRIPTIONS[part],
+            group_name=PIPELINE,
+            kinds={"bigcommerce", "elasticsearch"},
+            skippable=True,
+        )
+        for part in IMPORTS
+    ],
+)
+# Without a return type: Dagster takes an async generator's for the type of a single output.
+async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]):
+    """The imports, side by side: each fills its own index and moves its own aliases; one that fails stops no other."""
+    selected = [part for part in IMPORTS if dg.AssetKey(part.value) in context.selected_asset_keys]
+    failures: list[tuple[Part, BaseException]] = []
+    with store_part(context, store_search) as batch:
+        async with aclosing(store_search.imports(batch, selected)) as outcomes:
+            async for part, outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    context.log.error("%s of store %s failed: %s", part, context.partition_key, one_line(outcome))
+                    failures.append((part, outcome))
+                else:
+                    yield dg.MaterializeResult(asset_key=part.value, metadata=import_report(outcome))
+        if failures:
+            raise ImportsFailedError(failures)
+
+
+def import_report(result: ImportResult) -> dict[str, dg.MetadataValue]:
+    """What a person sees of an import: the books, the pace, where it went, and a document of it."""
+    figures = result.figures
+    report: dict[str, dg.MetadataValue] = {
+        name: dg.MetadataValue.float(float(value)) if isinstance(value, float) else dg.MetadataValue.int(value)
+        for name, value in figures.items()
+        if isinstance(value, int | float)
+    }
+    report |= {name: dg.MetadataValue.text(figures[name]) for name in ("mode", "index", "started_at", "finished_at")}
+    report["reasons"] = dg.MetadataValue.json(figures.get("reasons", {}))
+    report["replaced"] = dg.MetadataValue.json(figures["replaced"])
+    if result.dead_letters:
+        report["dead_letters"] = dg.MetadataValue.json(result.dead_letters)
+    if result.sample is not None:
+        report["sample"] = dg.MetadataValue.json(json.loads(result.sample))
+    return report
+
+
+class ImportsFailedError(SyncPipelineError):
+    """Some imports of a run failed; the others stay materialized."""
+
+    def __init__(self, failures: list[tuple[Part, BaseException]]) -> None:
+        super().__init__("; ".join(f"{part}: {one_line(error)}" for part, error in failures))
+        first = failures[0][1]
+        self.kind = getattr(first, "kind", "internal")
+        self.exit_status = getattr(first, "exit_status", 1)
+
+
+@contextmanager
+def store_part(context: dg.AssetExecutionContext, store_search: StoreSearch) -> Iterator[BatchPart]:
+    """The step as a part of its batch. What the project can say in one line ends the step so, without a retry."""
+    try:
+        with run_batch_part(
+            context,
+            store_search.ledger,
+            lambda planned: store_request(context.partition_key, type_of_parts(frozenset(map(Part, planned)))),
+        ) as part:
+            yield part
+    except SyncPipelineError as error:
+        raise dg.Failure(one_line(error), allow_retries=False) from error
+
+
+assets = [stop_words, synonyms, search_index, imports]

@@ -1,0 +1,74 @@
+"""Asset checks of `store_search`: what must be true of an index after its import, seen from outside the import."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+
+import dagster as dg
+
+from sync_pipeline.delivery.books import balances
+from sync_pipeline.pipelines.store_search.events.claims import worked_since
+from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.search.client import Served, served
+from sync_pipeline.pipelines.store_search.types import KINDS, Kind, Part, kind_of
+
+DESCRIPTIONS = {
+    "books_balance": "Every record that was read has exactly one outcome.",
+    "index_count": "A search sees as many documents as the import wrote, unless events changed some since.",
+    "aliases": "The kind's alias and the store's name the new index, and the kind's alias nothing else.",
+}
+SPECS = [
+    dg.AssetCheckSpec(name, asset=kind.part.value, description=description)
+    for kind in KINDS
+    for name, description in DESCRIPTIONS.items()
+]
+
+
+@dg.multi_asset_check(name="import_checks", specs=SPECS, can_subset=True)
+def import_checks(
+    context: dg.AssetCheckExecutionContext, store_search: dg.ResourceParam[StoreSearch]
+) -> Iterator[dg.AssetCheckResult]:
+    """Reads the figures of the newest import from the ledger and compares them with the search cluster."""
+    store_hash = context.partition_key
+    findings: dict[str, dict[str, tuple[bool, dict]]] = {}
+    for key in context.selected_asset_check_keys:
+        part = key.asset_key.to_user_string()
+        if part not in findings:
+            findings[part] = inspect(store_search, store_hash, Part(part), context.run.run_id)
+        passed, metadata = findings[part][key.name]
+        yield dg.AssetCheckResult(passed=passed, asset_key=key.asset_key, check_name=key.name, metadata=metadata)
+
+
+def inspect(store_search: StoreSearch, store_hash: str, part: Part, run_id: str) -> dict[str, tuple[bool, dict]]:
+    """The findings of every check of an import: whether it holds, and the numbers behind it."""
+    figures = store_search.newest_figures(store_hash, part, run_id)
+    if figures is None:
+        nothing = (False, {"reason": dg.MetadataValue.text("the ledger knows of no finished import")})
+        return dict.fromkeys(DESCRIPTIONS, nothing)
+    kind = kind_of(part)
+    found = asyncio.run(_served(store_search, store_hash, kind))
+    changed = worked_since(store_search.ledger, store_hash, datetime.fromisoformat(figures["started_at"]))
+    expected = {"index": figures["index"], "documents": figures["documents"]}
+    return {
+        "books_balance": (balances(figures), {"books": dg.MetadataValue.json(figures)}),
+        "index_count": (
+            changed or found.documents == figures["documents"],
+            {"expected": figures["documents"], "found": found.documents, "events_since": changed},
+        ),
+        "aliases": (
+            list(found.behind_kind) == [figures["index"]] and figures["index"] in found.behind_store,
+            {
+                "expected": dg.MetadataValue.json(expected),
+                "kind": dg.MetadataValue.json(list(found.behind_kind)),
+                "store": dg.MetadataValue.json(list(found.behind_store)),
+            },
+        ),
+    }
+
+
+async def _served(store_search: StoreSearch, store_hash: str, kind: Kind) -> Served:
+    async with store_search.cluster() as cluster:
+        return await served(cluster, store_hash, kind)
+
+
+checks = [import_checks]

@@ -1,0 +1,64 @@
+"""What a daily look at every store's indices removes: those that no alias names and no batch works on."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from sync_pipeline.batches.lanes import LaneBusyError, acquire
+from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sync_pipeline.batches.lanes import Lane
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+    from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex
+    from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+
+#: An index is left alone for so long after it was made, and what a swap replaced for so long after its successor was.
+SETTLED_AFTER = timedelta(days=1)
+
+log = structlog.get_logger("sync_pipeline.store_search")
+
+
+async def remove_ownerless_indices(pipeline: StoreSearch, *, holder: str) -> list[str]:
+    """Removes them from every store whose bulk lane is free, under that lane; returns their names.
+
+    A store where a batch works is left to its next build, which does the same.
+    """
+    removed: list[str] = []
+    async with pipeline.cluster() as cluster:
+        for store in await asyncio.to_thread(pipeline.stores.list):
+            try:
+                lane = await asyncio.to_thread(acquire, pipeline.ledger, store_scope(store.hash), LaneName.BULK, holder)
+            except LaneBusyError:
+                continue
+            try:
+                removed += await _remove(cluster, store.hash, lane, pipeline.clock.now() - SETTLED_AFTER)
+            finally:
+                await asyncio.to_thread(lane.release)
+    return removed
+
+
+async def _remove(cluster: SearchCluster, store_hash: str, lane: Lane, before: datetime) -> list[str]:
+    indices = StoreIndices(cluster, store_hash)
+    removed = []
+    for index in ownerless(await indices.list(), before):
+        await asyncio.to_thread(lane.check)
+        await indices.delete(index.name)
+        log.info("index removed", store=store_hash, index=index.name)
+        removed.append(index.name)
+    return removed
+
+
+def ownerless(indices: Sequence[PhysicalIndex], before: datetime) -> list[PhysicalIndex]:
+    """Those that no alias names, made ``before``, of kinds in which nothing newer is served. Pure."""
+    lately = {index.kind for index in indices if index.aliases and index.created >= before}
+    return [index for index in indices if not index.aliases and index.created < before and index.kind not in lately]

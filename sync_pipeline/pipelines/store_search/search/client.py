@@ -1,0 +1,91 @@
+"""What searches of a store see: its hits, what stands behind its aliases, and the end of it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
+from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.store_search.search.facets import read_facets
+from sync_pipeline.pipelines.store_search.search.request import search_body
+from sync_pipeline.pipelines.store_search.search.suggestions import suggest_body
+from sync_pipeline.pipelines.store_search.types import store_alias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+    from sync_pipeline.pipelines.store_search.types import Kind
+
+
+class NotIndexedError(UsageError):
+    """The store has no published index yet."""
+
+    kind = "not_indexed"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What stands behind a kind's alias and the store's, and how many documents of the kind a search sees."""
+
+    behind_kind: Sequence[str]
+    behind_store: Sequence[str]
+    documents: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: hits as Elasticsearch gives them, best first, and facets if they were asked for."""
+
+    hits: list[dict[str, Any]]
+    facets: dict[str, Any] | None
+
+
+async def find(cluster: SearchCluster, store_hash: str, query: str, **how: Any) -> Found:
+    """What a shopper's query finds over all of a store's documents; ``how`` is passed to ``search_body``.
+
+    Raises NotIndexedError when nothing of the store was ever published.
+    """
+    answer = await _ask(cluster, store_hash, search_body(query, **how))
+    return Found(answer["hits"]["hits"], read_facets(answer["aggregations"]) if how.get("facets") else None)
+
+
+async def search(cluster: SearchCluster, store_hash: str, query: str, *, size: int = 10) -> list[dict[str, Any]]:
+    """The hits alone."""
+    return (await find(cluster, store_hash, query, size=size)).hits
+
+
+async def suggest(cluster: SearchCluster, store_hash: str, prefix: str, *, size: int = 8) -> list[dict[str, Any]]:
+    """Products and categories for what was typed so far, as hits. Raises NotIndexedError like ``find``."""
+    return (await _ask(cluster, store_hash, suggest_body(prefix, size=size)))["hits"]["hits"]
+
+
+async def _ask(cluster: SearchCluster, store_hash: str, body: dict[str, Any]) -> Any:
+    if not await StoreIndices(cluster, store_hash).behind_store():
+        raise NotIndexedError(
+            f"store {store_hash} has no index yet: `sync-pipeline sync run --store {store_hash} --type all`"
+        )
+    with cluster.errors(f"searching store {store_hash}"):
+        return await cluster.reads.search(index=store_alias(store_hash), body=body)
+
+
+async def served(cluster: SearchCluster, store_hash: str, kind: Kind) -> Served:
+    """What searches of a kind see now."""
+    indices = StoreIndices(cluster, store_hash)
+    return Served(
+        behind_kind=await indices.current(kind.word),
+        behind_store=await indices.behind_store(),
+        documents=await indices.count(kind.alias(store_hash)),
+    )
+
+
+async def delete_indices(cluster: SearchCluster, store_hash: str) -> list[str]:
+    """Deletes every index of a store and its synonyms set; searches find nothing of it any more."""
+    indices = StoreIndices(cluster, store_hash)
+    names = [index.name for index in await indices.list()]
+    for name in names:
+        await indices.delete(name)
+    await SynonymsSet(cluster, store_alias(store_hash)).delete()
+    return names

@@ -1,0 +1,28 @@
+"""The ASGI application: BigCommerce's API and the control API over one sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from sync_pipeline.sandboxes.bigcommerce.admin import admin_routes
+from sync_pipeline.sandboxes.bigcommerce.gateway import serve
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
+    from sync_pipeline.sandboxes.kit.wire import Reply
+
+METHODS = ["GET", "POST", "PUT", "DELETE"]
+
+
+def build_app(sandbox: Sandbox) -> Starlette:
+    """The application of ``sandbox``."""
+
+    async def api(request: Request) -> Reply:
+        return await serve(sandbox, request)
+
+    return Starlette(routes=[*admin_routes(sandbox), Route("/stores/{store_hash}/{path:path}", api, methods=METHODS)])

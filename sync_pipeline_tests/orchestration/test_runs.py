@@ -1,0 +1,91 @@
+"""Runs and partitions in a real Dagster instance: what is deleted, what is kept, what is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.orchestration.runs import (
+    ATTEMPT_TAG,
+    PARTITION_TAG,
+    delete_old_runs,
+    keep_partitions,
+    run_tags,
+    runs_in_flight,
+    terminate_runs,
+)
+
+
+@dg.op
+def nothing() -> None:
+    """Nothing."""
+
+
+@dg.job
+def idle() -> None:
+    """A run that ends at once."""
+    nothing()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as made:
+        yield made
+
+
+def ended_run(instance: dg.DagsterInstance) -> str:
+    return idle.execute_in_process(instance=instance).run_id
+
+
+def run_in_flight(instance: dg.DagsterInstance, **tags: str) -> dg.DagsterRun:
+    run = instance.create_run_for_job(idle, tags=tags)
+    instance.report_engine_event("under way", run)
+    return run
+
+
+def test_runs_that_ended_long_ago_go_with_their_logs_the_oldest_first(instance: dg.DagsterInstance):
+    runs = [ended_run(instance) for _ in range(3)]
+    flying = run_in_flight(instance)
+    now = datetime.now(UTC)
+    assert delete_old_runs(instance, older_than=now - timedelta(days=30), limit=10) == 0
+    later = now + timedelta(minutes=1)
+    assert delete_old_runs(instance, older_than=later, limit=2) == 2
+    assert {run.run_id for run in instance.get_runs()} == {runs[2], flying.run_id}
+    assert instance.all_logs(runs[0]) == []
+    assert delete_old_runs(instance, older_than=later, limit=10) == 1
+    assert [run.run_id for run in instance.get_runs()] == [flying.run_id]
+    assert instance.all_logs(flying.run_id)
+
+
+def test_partitions_go_unless_wanted_or_in_use(instance: dg.DagsterInstance):
+    instance.add_dynamic_partitions("stores", ["wanted", "in-use", "removed"])
+    run_in_flight(instance, **{PARTITION_TAG: "in-use"})
+    assert keep_partitions(instance, "stores", ["wanted", "new"]) == ["removed"]
+    assert set(instance.get_dynamic_partitions("stores")) == {"wanted", "in-use"}
+
+
+def batch_of(run_id: str | None = None) -> SyncBatch:
+    return SyncBatch(id=12, attempt=2, type="all", trigger="manual", lane="bulk", dagster_run_id=run_id)
+
+
+def test_a_run_that_is_over_unknown_or_not_dagsters_to_stop_is_left_alone(instance: dg.DagsterInstance):
+    over = ended_run(instance)
+    for run_id in (over, "no-such-run", run_in_flight(instance).run_id):
+        assert terminate_runs(batch_of(run_id)) == []
+    by_id = instance.get_run_by_id(over)
+    assert by_id is not None
+    assert by_id.status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_the_runs_of_a_batch_are_those_of_its_attempt_and_the_one_that_holds_it(instance: dg.DagsterInstance):
+    batch = batch_of()
+    started = run_in_flight(instance, **run_tags(batch)).run_id
+    run_in_flight(instance, **{**run_tags(batch), ATTEMPT_TAG: "1"})
+    by_hand = run_in_flight(instance).run_id
+    assert runs_in_flight(instance, batch) == [started]
+    assert runs_in_flight(instance, batch_of(by_hand)) == sorted([started, by_hand])
+    assert runs_in_flight(instance, batch_of(ended_run(instance))) == [started]

@@ -1,0 +1,166 @@
+"""Who may run what: refused batches, runs by hand, and the sensor that starts what is pending."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from sync_pipeline.batches.lanes import acquire
+from sync_pipeline.batches.ledger import lane_holder
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.definitions import build_defs
+from sync_pipeline.orchestration.runs import BATCH_TAG, close_batch, run_tags
+from sync_pipeline.pipelines.store_search.defs.automation import pending_batches
+from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
+from sync_pipeline_tests.pipelines.store_search.conftest import Shop
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> list[str]:
+    """The first line of every step's failure, as the UI shows it."""
+    failures = [event.event_specific_data for event in result.all_events if event.is_step_failure]
+    return [failure.user_failure_data.description for failure in failures]  # pyright: ignore
+
+
+def test_a_batch_that_does_not_exist_is_refused_in_one_line(shop: Shop):
+    result = shop.run_job("sync_synonyms", tags={BATCH_TAG: "424242"})
+    assert not result.success
+    assert failure_of(result) == ["batch 424242 does not exist: `sync-pipeline batches list` shows those there are"]
+    assert shop.pipeline.ledger.list() == []
+
+
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_a_batch_that_is_over_is_refused_and_stays_as_it_was(shop: Shop, end: str):
+    ledger = shop.pipeline.ledger
+    batch = ledger.claim(shop.request(BatchType.SYNONYMS).id, run_id="before", planned=["synonyms"])
+    batch = ledger.complete(batch) if end == "completed" else ledger.fail(batch, kind="x", message="y")
+    after, result = shop.run_batch(batch)
+    assert not result.success
+    assert failure_of(result) == [f"batch {batch.id} is {end}, not pending: it is not run again"]
+    assert (after.status, after.dagster_run_id) == (end, "before")
+
+
+def test_products_materialized_by_hand_leave_a_manual_batch(shop: Shop):
+    shop.instance.add_dynamic_partitions("stores", [shop.hash])
+    definitions = build_defs(store_search=shop.pipeline)
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=shop.instance, partition_key=shop.hash, asset_selection=[dg.AssetKey("products")]
+    )
+    assert result.success
+    [batch] = shop.pipeline.ledger.list()
+    assert (batch.trigger, batch.type, batch.status) == ("manual", "product", "completed")
+    assert (batch.dagster_run_id, batch.planned) == (result.run_id, ["products"])
+    assert shop.search("rucksack")
+
+
+def test_a_run_of_a_schedule_leaves_a_scheduled_batch(shop: Shop):
+    shop.run_job("sync_synonyms", tags={"dagster/schedule_name": "nightly"})
+    [batch] = shop.pipeline.ledger.list()
+    assert (batch.trigger, batch.is_scheduled, batch.status) == ("schedule", True, "completed")
+
+
+def test_a_store_that_is_unknown_fails_the_batch_in_one_line(shop: Shop):
+    batch = shop.request(BatchType.SYNONYMS)
+    shop.pipeline.stores.remove(shop.hash)
+    after, result = shop.run_batch(batch)
+    assert after.status == "failed"
+    assert failure_of(result)[0].startswith(f"store {shop.hash} is unknown")
+
+
+@pytest.mark.parametrize("batch_type", list(BatchType))
+def test_a_type_and_its_parts_agree(batch_type: BatchType):
+    assert type_of_parts(frozenset(batch_type.parts)) is batch_type
+
+
+def test_hand_picked_parts_of_several_types_are_an_all_batch():
+    assert type_of_parts(frozenset({Part.PRODUCTS, Part.BLOG_POSTS})) is BatchType.ALL
+    assert type_of_parts(frozenset({Part.SEARCH_INDEX})) is BatchType.ALL
+
+
+def tick(shop: Shop) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(instance=shop.instance, resources={"store_search": shop.pipeline})
+    answer = pending_batches(context)
+    assert isinstance(answer, dg.SensorResult | dg.SkipReason)
+    return answer
+
+
+def test_the_sensor_asks_for_one_run_for_every_batch_that_may_start(shop: Shop):
+    shop.instance.add_dynamic_partitions("stores", [shop.hash])
+    assert isinstance(tick(shop), dg.SkipReason)
+    batch = shop.request()
+    shop.request(BatchType.PRODUCT)  # the same store: after the first
+    shop.request(delay=timedelta(hours=1))
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    [request] = answer.run_requests or []
+    assert (request.run_key, request.job_name, request.partition_key) == (f"{batch.id}:1", "sync_all", shop.hash)
+    assert {
+        "sync_pipeline/batch": str(batch.id),
+        "sync_pipeline/store": shop.hash,
+        "sync_pipeline/type": "all",
+        "sync_pipeline/trigger": "manual",
+        "sync_pipeline/lane": "bulk",
+    }.items() <= request.tags.items()
+    assert not answer.dynamic_partitions_requests
+
+
+def test_the_sensor_makes_every_store_a_partition_before_it_has_a_batch(shop: Shop):
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    [partitions] = answer.dynamic_partitions_requests or []
+    assert partitions.partition_keys == [shop.hash]
+    assert not answer.run_requests
+
+
+def test_the_sensor_waits_for_the_lane_and_gives_a_retry_a_key_of_its_own(shop: Shop):
+    ledger = shop.pipeline.ledger
+    shop.instance.add_dynamic_partitions("stores", [shop.hash])
+    batch = shop.request()
+    lane = acquire(ledger, batch.scope, LaneName.BULK, "another")
+    assert isinstance(tick(shop), dg.SkipReason)
+    lane.release()
+    ledger.fail(ledger.claim(batch.id, run_id="r", planned=[]), kind="x", message="y")
+    assert isinstance(tick(shop), dg.SkipReason)
+    ledger.retry(batch.id)
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    assert [request.run_key for request in answer.run_requests or []] == [f"{batch.id}:2"]
+
+
+def dead_run(shop: Shop, batch: SyncBatch, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    """A run of the batch that ended without a word to the ledger, as a killed one does."""
+    return dg.DagsterRun("sync_all", run_id=str(uuid.uuid4()), tags=run_tags(batch), status=status)
+
+
+@pytest.mark.invariant("1.4")
+def test_a_killed_runs_batch_is_closed_and_its_lane_is_free(shop: Shop):
+    ledger = shop.pipeline.ledger
+    run = dead_run(shop, shop.request(), dg.DagsterRunStatus.FAILURE)
+    batch = ledger.claim(ledger.list()[0].id, run_id=run.run_id, planned=["products"])
+    acquire(ledger, batch.scope, LaneName.BULK, lane_holder(batch))
+    closed = close_batch(ledger, run, "failed")
+    assert closed is not None
+    assert (closed.status, closed.error and closed.error["kind"]) == ("failed", "lost")
+    acquire(ledger, batch.scope, LaneName.BULK, "next")
+    assert close_batch(ledger, run, "failed") is None
+
+
+@pytest.mark.invariant("1.4")
+def test_a_run_that_died_before_its_first_step_does_not_leave_the_batch_pending_for_ever(shop: Shop):
+    batch = shop.request()
+    closed = close_batch(shop.pipeline.ledger, dead_run(shop, batch, dg.DagsterRunStatus.FAILURE), "failed")
+    assert closed is not None
+    assert (closed.id, closed.status) == (batch.id, "failed")
+
+
+def test_a_late_word_of_an_earlier_attempt_does_not_fail_the_next(shop: Shop):
+    ledger = shop.pipeline.ledger
+    first = shop.request()
+    late = dead_run(shop, first, dg.DagsterRunStatus.FAILURE)
+    ledger.fail(first, kind="x", message="y")
+    ledger.retry(first.id)
+    assert close_batch(ledger, late, "failed") is None
+    assert ledger.get(first.id).status == "pending"
