@@ -63,9 +63,9 @@ class BatchPart:
         self.lane.check()
         self.batch = self.ledger.record_part(self.batch, part, counts)
 
-    def running_figures(self) -> dict[str, Any]:
+    def running_stats(self) -> dict[str, Any]:
         """The progress of every part that reports one."""
-        return {part: figures() for part, figures in self.progress.items()}
+        return {part: stats() for part, stats in self.progress.items()}
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _beating(part: BatchPart) -> Iterator[None]:
 
     def beat() -> None:
         try:
-            part.ledger.heartbeat(part.batch, part.running_figures())
+            part.ledger.heartbeat(part.batch, part.running_stats())
             part.lane.renew()
         except (BatchLostError, FencedError) as error:
             # The fence refuses the next write; nothing to do here but say so.

@@ -29,5 +29,5 @@ def newest_counts(ledger: Ledger, scope: str, part: str, *, having: str | None =
 
 def newest_reading(ledger: Ledger, scope: str, part: str) -> datetime | None:
     """When the source was last read for a part, by the source's own clock: `read_at` of its newest figures."""
-    figures = newest_counts(ledger, scope, part, having="read_at")
-    return None if figures is None else datetime.fromisoformat(figures["read_at"])
+    stats = newest_counts(ledger, scope, part, having="read_at")
+    return None if stats is None else datetime.fromisoformat(stats["read_at"])

@@ -156,7 +156,7 @@ def batch_seconds(batch: SyncBatch) -> str | None:
 def totals(counts: dict[str, Any]) -> str:
     """The outcomes of all parts in a few words: `85 read, 80 written, 5 filtered`."""
     sums: dict[str, int] = {}
-    for figures in counts.values():
+    for stats in counts.values():
         for name in ("read", "written", "deleted", "unchanged", "stale", "filtered", "dead_lettered"):
-            sums[name] = sums.get(name, 0) + figures.get(name, 0)
+            sums[name] = sums.get(name, 0) + stats.get(name, 0)
     return ", ".join(f"{number} {name.replace('_', '-')}" for name, number in sums.items() if number)

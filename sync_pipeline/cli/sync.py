@@ -166,7 +166,7 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
             redirect_stderr=False,
         ) as bar,
     ):
-        task = bar.add_task(f"batch {batch.id}", total=None, figures="starting")
+        task = bar.add_task(f"batch {batch.id}", total=None, stats="starting")
 
         def watch() -> None:
             while not done.wait(POLL_SECONDS):
@@ -174,7 +174,7 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
                     now = ledger.get(batch.id)
                 except LedgerUnavailableError:
                     continue
-                bar.update(task, figures=_figures(now))
+                bar.update(task, stats=_stats(now))
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -185,15 +185,15 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
             thread.join()
 
 
-def _figures(batch: SyncBatch) -> str:
+def _stats(batch: SyncBatch) -> str:
     parts = []
     for part in (part for part in Part if part in (batch.planned or ())):
         if part in batch.counts:
             parts.append(f"[green]✓[/] {part}")
         elif part in batch.progress:
-            figures = batch.progress[part]
-            total = f" of {figures['total']}" if figures.get("total") else ""
-            parts.append(f"{part} {figures.get('read', 0)}{total}")
+            stats = batch.progress[part]
+            total = f" of {stats['total']}" if stats.get("total") else ""
+            parts.append(f"{part} {stats.get('read', 0)}{total}")
     return " · ".join(parts) or batch.status
 
 

@@ -48,11 +48,11 @@ class Books:
 
     def as_dict(self) -> dict[str, Any]:
         """The figures for the ledger and for metadata."""
-        figures: dict[str, Any] = {"read": self.read, "absent": self.absent}
-        figures |= {outcome.value: self.outcomes[outcome] for outcome in Outcome}
+        stats: dict[str, Any] = {"read": self.read, "absent": self.absent}
+        stats |= {outcome.value: self.outcomes[outcome] for outcome in Outcome}
         if self.reasons:
-            figures["reasons"] = dict(sorted(self.reasons.items()))
-        return figures
+            stats["reasons"] = dict(sorted(self.reasons.items()))
+        return stats
 
 
 def balances(counts: dict[str, Any]) -> bool:

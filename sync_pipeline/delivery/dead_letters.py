@@ -55,7 +55,7 @@ class DeadLetters:
     shown: list[dict[str, str]] = field(default_factory=list)
     _open: set[str] | None = None
 
-    def keep(self, rejected: Sequence[Rejected]) -> None:
+    def add(self, rejected: Sequence[Rejected]) -> None:
         """Stores the records; one open dead letter a key: a repeated failure counts its attempts up."""
         now = self.ledger.clock.now()
         latest = {item.key: item for item in rejected}

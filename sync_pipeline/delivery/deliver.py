@@ -40,22 +40,22 @@ if TYPE_CHECKING:
 class Delivery:
     """One delivery's surroundings. Blocking callables run in a thread.
 
-    ``fence`` raises when this run may write no more (it is called before every write and before every
-    acknowledgement is counted); ``bury`` is told what is gone before it is deleted, and tells the upserts that are
-    older than a delete (``Tombstones.bury``); ``keep`` stores dead letters; ``supersede`` is told the keys that got any
-    other outcome, ``wrote`` those that were written; ``books`` is live, for progress. ``floor`` is the version after
-    which everything in the destination was read: an upsert that is older has a newer one there, or its record was gone
-    by then, so it is stale.
+    ``fence`` raises when this run may write no more (it is called before every write and before every acknowledgement
+    is counted); ``record_tombstones`` is told what is gone before it is deleted, and tells the upserts that are older
+    than a delete (``Tombstones.record_tombstones``); ``keep`` stores dead letters; ``supersede`` is told the keys that
+    got any other outcome, ``on_written`` those that were written; ``books`` is live, for progress. ``min_version`` is
+    the version after which everything in the destination was read: an upsert that is older has a newer one there, or
+    its record was gone by then, so it is stale.
     """
 
     destination: Destination
     fence: Callable[[], None]
-    bury: Callable[[Sequence[Operation | Filtered]], Mapping[str, int]]
+    record_tombstones: Callable[[Sequence[Operation | Filtered]], Mapping[str, int]]
     keep: Callable[[Sequence[Rejected]], None]
     supersede: Callable[[Sequence[str]], None] = lambda keys: None
-    wrote: Callable[[Sequence[str]], None] = lambda keys: None
+    on_written: Callable[[Sequence[str]], None] = lambda keys: None
     books: Books = field(default_factory=Books)
-    floor: int = 0
+    min_version: int = 0
     writers: int = 4
     backoff: Backoff = field(default_factory=Backoff)
     budget: ErrorBudget = field(default_factory=ErrorBudget)
@@ -112,7 +112,7 @@ class Delivery:
                         case Rejected():
                             rejected.append(item)
                 if filtered:
-                    await asyncio.to_thread(self.bury, filtered)
+                    await asyncio.to_thread(self.record_tombstones, filtered)
                 await self._supersede(settled)
                 await self._give_up(rejected)
         if chunk:
@@ -150,7 +150,7 @@ class Delivery:
             except RetryableDestinationError as error:
                 asked, last = error.wait, error
             else:
-                chunk, last = await self._settle(chunk, results)
+                chunk, last = await self._account(chunk, results)
                 asked = None
                 if not chunk:
                     return None
@@ -166,23 +166,23 @@ class Delivery:
         forgotten by the destination.
         """
         await asyncio.to_thread(self.fence)
-        too_old = {op.key: self.floor for op in chunk if op.version < self.floor}
-        buried = {**too_old, **await asyncio.to_thread(self.bury, chunk)}
-        answered = await self.destination.write([_as_buried(operation, buried) for operation in chunk])
+        too_old = {op.key: self.min_version for op in chunk if op.version < self.min_version}
+        gone_at = {**too_old, **await asyncio.to_thread(self.record_tombstones, chunk)}
+        answered = await self.destination.write([_as_delete(operation, gone_at) for operation in chunk])
         await asyncio.to_thread(self.fence)
-        alive = [op for op in chunk if op.action is Action.UPSERT and not _is_older(op, buried)]
-        late = await asyncio.to_thread(self.bury, alive) if alive else {}
+        alive = [op for op in chunk if op.action is Action.UPSERT and not _is_older(op, gone_at)]
+        late = await asyncio.to_thread(self.record_tombstones, alive) if alive else {}
         results: list[ItemResult] = []
         for operation, result in zip(chunk, answered, strict=True):
             if _is_older(operation, late):
                 results += await self._write([operation])
-            elif _is_older(operation, buried) and not isinstance(result, ItemError):
+            elif _is_older(operation, gone_at) and not isinstance(result, ItemError):
                 results.append(Outcome.STALE)
             else:
                 results.append(result)
         return results
 
-    async def _settle(self, chunk: Chunk, results: Sequence[ItemResult]) -> tuple[Chunk, RetryableDestinationError]:
+    async def _account(self, chunk: Chunk, results: Sequence[ItemResult]) -> tuple[Chunk, RetryableDestinationError]:
         """Counts what is final; returns the operations that the destination was only too busy for."""
         again: Chunk = []
         rejected: list[Rejected] = []
@@ -197,7 +197,7 @@ class Delivery:
                 busy = result.message
             else:
                 rejected.append(_rejected(operation, result.reason, result.message))
-        self.wrote([op.key for op, result in zip(chunk, results, strict=True) if result is Outcome.WRITTEN])
+        self.on_written([op.key for op, result in zip(chunk, results, strict=True) if result is Outcome.WRITTEN])
         await self._supersede(settled)
         await self._give_up(rejected)
         return again, RetryableDestinationError(busy)
@@ -219,12 +219,14 @@ def _rejected(operation: Operation, reason: str, message: str) -> Rejected:
     return Rejected(operation.key, reason, message, operation.body or b"", operation.version)
 
 
-def _is_older(operation: Operation, buried: Mapping[str, int]) -> bool:
-    return operation.action is Action.UPSERT and operation.version < buried.get(operation.key, 0)
+def _is_older(operation: Operation, gone_at: Mapping[str, int]) -> bool:
+    return operation.action is Action.UPSERT and operation.version < gone_at.get(operation.key, 0)
 
 
-def _as_buried(operation: Operation, buried: Mapping[str, int]) -> Operation:
-    return Operation(operation.key, buried[operation.key], Action.DELETE) if _is_older(operation, buried) else operation
+def _as_delete(operation: Operation, gone_at: Mapping[str, int]) -> Operation:
+    if not _is_older(operation, gone_at):
+        return operation
+    return Operation(operation.key, gone_at[operation.key], Action.DELETE)
 
 
 def _first(errors: BaseExceptionGroup) -> BaseException:

@@ -36,7 +36,7 @@ class Tombstones:
     scope: str
     batch_id: int
 
-    def bury(self, items: Sequence[Operation | Filtered]) -> dict[str, int]:
+    def record_tombstones(self, items: Sequence[Operation | Filtered]) -> dict[str, int]:
         """Lays a tombstone for each delete and filtered record, before the destination hears of it.
 
         Returns the versions at which keys of the upserts among the items were found gone: an upsert that is older is
@@ -49,7 +49,7 @@ class Tombstones:
         alive = [item for item in items if not _is_gone(item)]
         with self.ledger.session() as session:
             if gone:
-                self._lay(session, gone)
+                self._record(session, gone)
             if not alive:
                 return {}
             found = session.execute(
@@ -62,7 +62,7 @@ class Tombstones:
             ).all()
         return {row.key: row.version for row in found}
 
-    def _lay(self, session: Session, gone: Mapping[str, int]) -> None:
+    def _record(self, session: Session, gone: Mapping[str, int]) -> None:
         # In one order everywhere, so that two writers never wait for each other's rows.
         keys = sorted(gone)
         rows = select(
@@ -82,7 +82,7 @@ class Tombstones:
             )
         )
 
-    def laid_by_others(self, *, since: int) -> list[Operation]:
+    def recorded_by_others(self, *, since: int) -> list[Operation]:
         """The deletes that other batches made of keys found gone at version ``since`` or later, by key."""
         query = (
             select(Tombstone.key, Tombstone.version)

@@ -51,7 +51,7 @@ class Round:
     """A full batch and the pass over the floor that followed it."""
 
     command: Measured
-    figures: dict[str, Any]
+    stats: dict[str, Any]
     floor: float
     sandbox_cpu: float
     idle: float
@@ -59,7 +59,7 @@ class Round:
     @property
     def rate(self) -> float:
         """Documents per second of the import."""
-        return self.figures["written"] / self.figures["seconds"]
+        return self.stats["written"] / self.stats["seconds"]
 
 
 def main(products: list[int]) -> None:
@@ -114,11 +114,11 @@ def _bench(commands: Commands, shop: Shop, url: str, number: int) -> dict[str, s
     deletes = measure(commands, *batch, "product", "--mode", "incremental", "--confirm-deletes")
     gone = newest_batch(commands)["counts"]["products"]
     _remove(commands, store)
-    figures = rounds[-1].figures
-    pace = median(each.figures["read"] / each.figures["seconds"] for each in rounds)
+    stats = rounds[-1].stats
+    pace = median(each.stats["read"] / each.stats["seconds"] for each in rounds)
     ratios = sorted(each.rate / each.floor for each in rounds)
     return {
-        "products read, documents written": f"{figures['read']}, {figures['written']}",
+        "products read, documents written": f"{stats['read']}, {stats['written']}",
         "products/s end to end (import)": f"{pace:.0f}",
         "documents/s end to end (import)": f"{median(each.rate for each in rounds):.0f}",
         "documents/s raw _bulk floor": f"{median(each.floor for each in rounds):.0f}",
@@ -143,8 +143,8 @@ def _round(commands: Commands, shop: Shop, floor: Callable[[], float], *words: s
     sandbox, idle = cpu_seconds(shop.pid), idle_seconds()
     command = measure(commands, *words)
     sandbox, idle = cpu_seconds(shop.pid) - sandbox, idle_seconds() - idle
-    figures = newest_batch(commands)["counts"]["products"]
-    return Round(command, figures, floor(), sandbox, idle / command.wall / (os.cpu_count() or 1))
+    stats = newest_batch(commands)["counts"]["products"]
+    return Round(command, stats, floor(), sandbox, idle / command.wall / (os.cpu_count() or 1))
 
 
 def _visible(store: str, number: int) -> list[int]:

@@ -205,10 +205,10 @@ def check_books(here: Surroundings, shop: EditedShop) -> None:
     left = [(batch["type"], batch["status"]) for batch in batches if batch["status"] not in ENDED]
     assert left in ([], [("events", "processing")])
     for batch in batches:
-        figures = batch["counts"].get("events")
-        if batch["status"] == "completed" and figures:
-            ends = sum(figures[f"events_{end}"] for end in ("done", "coalesced", "dead"))
-            assert figures["events_received"] == ends == of_batch(events, batch["id"])
+        stats = batch["counts"].get("events")
+        if batch["status"] == "completed" and stats:
+            ends = sum(stats[f"events_{end}"] for end in ("done", "coalesced", "dead"))
+            assert stats["events_received"] == ends == of_batch(events, batch["id"])
 
 
 def of_batch(events: list[WebhookEvent], batch_id: int) -> int:

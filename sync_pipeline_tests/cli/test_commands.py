@@ -138,8 +138,8 @@ def test_a_pending_batch_is_cancelled_and_counted(commands: Commands, store: str
     assert commands("batches", "cancel", str(number)).out == f"batch {number} is cancelled\n"
     assert "is failed: there is nothing to cancel" in commands("batches", "cancel", str(number)).failed_in_one_line(1)
     assert commands("sync", "run", "--store", store, "--type", "synonyms").status == 0
-    figures = commands("batches", "stats", "--json").json()
-    assert (figures["by_status"]["completed"], figures["success_share"], figures["failures"]) == (1, 0.5, {store: 1})
+    stats = commands("batches", "stats", "--json").json()
+    assert (stats["by_status"]["completed"], stats["success_share"], stats["failures"]) == (1, 0.5, {store: 1})
     told = commands("batches", "stats").out
     assert "0 pending, 0 processing, 1 completed, 1 failed (last 7 days)" in told
     assert f"store {store}: 1 failed" in told

@@ -35,7 +35,7 @@ def delivery(kept: list[Rejected], budget: ErrorBudget) -> Delivery:
     return Delivery(
         Refusing(),
         fence=lambda: None,
-        bury=lambda _: {},
+        record_tombstones=lambda _: {},
         keep=kept.extend,
         budget=budget,
         clock=ManualClock(),

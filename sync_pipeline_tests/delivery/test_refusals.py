@@ -36,7 +36,13 @@ async def one_page(*keys: str) -> AsyncGenerator[Sequence[Item]]:
 
 def delivery(destination: Answering, kept: list[Rejected], **options) -> Delivery:
     return Delivery(
-        destination, fence=lambda: None, bury=lambda _: {}, keep=kept.extend, clock=ManualClock(), writers=1, **options
+        destination,
+        fence=lambda: None,
+        record_tombstones=lambda _: {},
+        keep=kept.extend,
+        clock=ManualClock(),
+        writers=1,
+        **options,
     )
 
 

@@ -66,7 +66,7 @@ def tombstones(ledger: Ledger, batch: int = 1, scope: str = SCOPE) -> Tombstones
     return Tombstones(ledger, scope, batch)
 
 
-def deliver(shelf: Forgetful, ledger: Ledger, *items: Item, batch: int = 1, floor: int = 0) -> Books:
+def deliver(shelf: Forgetful, ledger: Ledger, *items: Item, batch: int = 1, min_version: int = 0) -> Books:
     def keep(rejected: Sequence[Rejected]) -> None:
         raise AssertionError(rejected)
 
@@ -76,9 +76,9 @@ def deliver(shelf: Forgetful, ledger: Ledger, *items: Item, batch: int = 1, floo
     work = Delivery(
         shelf,
         fence=lambda: None,
-        bury=tombstones(ledger, batch).bury,
+        record_tombstones=tombstones(ledger, batch).record_tombstones,
         keep=keep,
-        floor=floor,
+        min_version=min_version,
         clock=ManualClock(),
         writers=1,
     )
@@ -119,7 +119,7 @@ def test_a_late_write_does_not_only_stay_away_but_takes_what_an_older_one_left(l
 def test_a_write_that_is_older_than_everything_in_the_destination_brings_nothing_back(ledger: Ledger):
     """What a full batch did not find is not in its index, and nobody laid a tombstone for it."""
     shelf = Forgetful()
-    late = deliver(shelf, ledger, upsert("a", 4), upsert("b", 5), floor=5)
+    late = deliver(shelf, ledger, upsert("a", 4), upsert("b", 5), min_version=5)
     assert (late.outcomes[Outcome.STALE], late.outcomes[Outcome.WRITTEN]) == (1, 1)
     assert shelf.stored == {"b": 5}
 
@@ -161,7 +161,11 @@ def test_in_whatever_order_observations_arrive_the_newest_decides(ledger: Ledger
             yield [item]
 
     work = Delivery(
-        shelf, fence=lambda: None, bury=tombstones(ledger, scope=scope).bury, keep=lambda _: None, clock=ManualClock()
+        shelf,
+        fence=lambda: None,
+        record_tombstones=tombstones(ledger, scope=scope).record_tombstones,
+        keep=lambda _: None,
+        clock=ManualClock(),
     )
     asyncio.run(work.run(pages()))
     assert shelf.stored == truth
@@ -169,28 +173,28 @@ def test_in_whatever_order_observations_arrive_the_newest_decides(ledger: Ledger
 
 def test_a_tombstone_never_gets_older(ledger: Ledger):
     laid = tombstones(ledger)
-    laid.bury([gone("a", 5)])
-    laid.bury([gone("a", 3)])
-    assert laid.bury([upsert("a", 4)]) == {"a": 5}
+    laid.record_tombstones([gone("a", 5)])
+    laid.record_tombstones([gone("a", 3)])
+    assert laid.record_tombstones([upsert("a", 4)]) == {"a": 5}
 
 
 @pytest.mark.invariant("2.8")
 def test_a_build_gets_the_deletes_that_others_made_since_it_began(ledger: Ledger):
-    tombstones(ledger, batch=1).bury([gone("before", 3)])
-    tombstones(ledger, batch=2).bury([gone("own", 7)])
-    tombstones(ledger, batch=3).bury([gone("meanwhile", 8)])
-    tombstones(ledger, batch=3, scope="store:other").bury([gone("elsewhere", 8)])
-    assert tombstones(ledger, batch=2).laid_by_others(since=5) == [gone("meanwhile", 8)]
+    tombstones(ledger, batch=1).record_tombstones([gone("before", 3)])
+    tombstones(ledger, batch=2).record_tombstones([gone("own", 7)])
+    tombstones(ledger, batch=3).record_tombstones([gone("meanwhile", 8)])
+    tombstones(ledger, batch=3, scope="store:other").record_tombstones([gone("elsewhere", 8)])
+    assert tombstones(ledger, batch=2).recorded_by_others(since=5) == [gone("meanwhile", 8)]
 
 
 @pytest.mark.invariant("2.6")
 def test_tombstones_are_kept_for_thirty_days(ledger: Ledger, clock: ManualClock):
     laid = tombstones(ledger)
-    laid.bury([gone("old", 1)])
+    laid.record_tombstones([gone("old", 1)])
     clock.advance(KEPT.total_seconds())
-    laid.bury([gone("new", 2)])
+    laid.record_tombstones([gone("new", 2)])
     assert laid.forget() == 0
     clock.advance(1)
     assert laid.forget() == 1
-    assert laid.bury([upsert("old", 0), upsert("new", 0)]) == {"new": 2}
+    assert laid.record_tombstones([upsert("old", 0), upsert("new", 0)]) == {"new": 2}
     assert timedelta(days=30) == KEPT

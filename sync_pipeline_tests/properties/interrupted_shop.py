@@ -162,16 +162,16 @@ class InterruptedShop:
 
         async with pipeline.cluster() as cluster:
             store = pipeline.stores.get(self.shop.hash)
-            live = await LiveIndex.find(cluster, store, kind_of(part), confirmed=True, draw=_never)
+            live = await LiveIndex.find(cluster, store, kind_of(part), confirmed=True, next_version=_never)
             if live is None:
                 return
             delivery = Delivery(
                 BulkIndex(cluster, live.name),
                 fence=lambda: None,
-                bury=Tombstones(pipeline.ledger, scope, 0).bury,
-                keep=letters.keep,
+                record_tombstones=Tombstones(pipeline.ledger, scope, 0).record_tombstones,
+                keep=letters.add,
                 supersede=letters.supersede,
-                floor=live.first_version,
+                min_version=live.first_version,
                 clock=self.clock,
             )
             await delivery.run(pages())
@@ -190,7 +190,7 @@ class InterruptedShop:
         pipeline = replace(
             self.shop.pipeline, ledger=WatchedLedger(ledger.engine, self.clock, watch=interruptions.step)
         )
-        mine = UnclosingLedger(ledger.engine, self.clock) if interruptions.deadly else ledger
+        mine = UnclosingLedger(ledger.engine, self.clock) if interruptions.poison else ledger
         if self.killed.pop(lane, None) is not None:
             self.reap()
         batch: SyncBatch | None = None

@@ -100,7 +100,7 @@ class Interruptions:
         self.dead = self.error is not None
 
     @property
-    def deadly(self) -> bool:
+    def poison(self) -> bool:
         return None in self.before_step.values()
 
 

@@ -130,7 +130,7 @@ class Interleavings(RuleBasedStateMachine):
         if self.all_told:
             self.it.do_as_asked()
         self.it.shop.refresh()
-        drained, deadly = self.it.shop.documents(), dead_letters(self.it.shop).keys()
+        drained, poison = self.it.shop.documents(), dead_letters(self.it.shop).keys()
         batch = self.it.sync({}, mode="incremental", confirm_deletes=True)
         assert batch.status == Status.COMPLETED
         found = self.it.shop.documents()
@@ -141,8 +141,8 @@ class Interleavings(RuleBasedStateMachine):
         assert {key: document for key, document in found.items() if key not in unusable} == wanted
         if self.all_told:
             # What too many drains died with is a dead letter until it is read again.
-            usable = wanted.keys() - deadly
-            assert drained.keys() - unusable - deadly == usable
+            usable = wanted.keys() - poison
+            assert drained.keys() - unusable - poison == usable
             # An edit that changes nothing is dated, but no webhook tells of it.
             differing = {key: changed_fields(drained[key], wanted[key]).keys() - {"date_modified"} for key in usable}
             assert {key: names for key, names in differing.items() if names} == {}

@@ -83,9 +83,9 @@ class ToldShop(InterruptedShop):
         assert sum(event.received for event in events) == self.told
         assert [event.key for event in events if event.state not in {"done", "coalesced", "dead"}] == []
         assert {event.key for event in events if event.state == "dead"} <= unusable
-        figures, mine = newest.counts[EVENTS], [event.state for event in events if event.batch_id == newest.id]
-        assert balances(figures)
-        assert (figures["events_done"], figures["events_dead"]) == (mine.count("done"), mine.count("dead"))
+        stats, mine = newest.counts[EVENTS], [event.state for event in events if event.batch_id == newest.id]
+        assert balances(stats)
+        assert (stats["events_done"], stats["events_dead"]) == (mine.count("done"), mine.count("dead"))
 
     def _tell(self, events: Sequence[NewEvent]) -> None:
         if events:

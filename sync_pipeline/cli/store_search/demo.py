@@ -63,12 +63,12 @@ def tell(report: dict[str, Any]) -> None:
     batch = report["batch"]
     say(f"Batch {batch['id']} synchronised store {batch['store_hash']} ({DEMO_NAME}) in {report['seconds']} s:")
     for part in IMPORTS:
-        figures = batch["counts"][part]
+        stats = batch["counts"][part]
         reasons = ", ".join(
-            f"{number} {reason.partition(':')[2]}" for reason, number in figures.get("reasons", {}).items()
+            f"{number} {reason.partition(':')[2]}" for reason, number in stats.get("reasons", {}).items()
         )
         say(
-            f"  {part:<11} {figures['read']:>4} read {figures['written']:>4} written {figures['filtered']:>3} filtered"
+            f"  {part:<11} {stats['read']:>4} read {stats['written']:>4} written {stats['filtered']:>3} filtered"
             + (f"  ({reasons})" if reasons else "")
         )
     words, rules = batch["counts"]["stop_words"]["words"], batch["counts"]["synonyms"]["rules"]

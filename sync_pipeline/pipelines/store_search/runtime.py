@@ -62,17 +62,17 @@ class StoreSearch:
         store = self.stores.get(_hash(part))
         async with self.cluster() as cluster:
             build = await self._build(cluster, store, part)
-            figures = await search_words.apply_stop_words(build, rebuilt=self._rebuilt(part))
-        part.record(Part.STOP_WORDS, figures)
-        return figures
+            stats = await search_words.apply_stop_words(build, rebuilt=self._rebuilt(part))
+        part.record(Part.STOP_WORDS, stats)
+        return stats
 
     async def synonyms(self, part: BatchPart) -> dict[str, Any]:
         """Puts the store's synonym rules to work."""
         store = self.stores.get(_hash(part))
         async with self.cluster() as cluster:
-            figures = await search_words.apply_synonyms(await self._build(cluster, store, part))
-        part.record(Part.SYNONYMS, figures)
-        return figures
+            stats = await search_words.apply_synonyms(await self._build(cluster, store, part))
+        part.record(Part.SYNONYMS, stats)
+        return stats
 
     async def search_index(self, part: BatchPart) -> dict[str, Any]:
         """Removes ownerless indices and creates those that the imports of this batch will fill."""
@@ -80,9 +80,9 @@ class StoreSearch:
         async with self.cluster() as cluster:
             build = await self._build(cluster, store, part)
             created = [await build.index_for(kind_of(planned)) for planned in self._rebuilt(part)]
-        figures = {"created": created, "removed": build.removed}
-        part.record(Part.SEARCH_INDEX, figures)
-        return figures
+        stats = {"created": created, "removed": build.removed}
+        part.record(Part.SEARCH_INDEX, stats)
+        return stats
 
     async def imports(
         self, part: BatchPart, selected: Sequence[Part]
@@ -106,7 +106,7 @@ class StoreSearch:
         """Applies the store's webhook events until none came for ``linger`` seconds, ``longest`` at most; figures."""
         return await Drain(self, part, self.stores.get(_hash(part)), linger=linger, longest=longest).run()
 
-    def newest_figures(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
+    def newest_stats(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
         """The figures of an import: this run's, or those of the store's newest batch that finished it."""
         own = self.ledger.of_run(run_id)
         if own is not None and part in own.counts:
@@ -121,18 +121,20 @@ class StoreSearch:
         )
 
     def catalog(
-        self, store: Store, *, draw: Callable[[], Awaitable[int]] | None = None
+        self, store: Store, *, next_version: Callable[[], Awaitable[int]] | None = None
     ) -> AbstractAsyncContextManager[Catalog]:
-        """The store's records at BigCommerce; all requests share one budget. ``draw`` draws versions: the ledger's."""
-        return self.catalog_with(store.hash, self.stores.secret(store) or "", draw=draw)
+        """The store's records at BigCommerce; all requests share one budget. ``next_version`` draws
+        versions: by default the ledger's.
+        """
+        return self.catalog_with(store.hash, self.stores.secret(store) or "", next_version=next_version)
 
     @asynccontextmanager
     async def catalog_with(
-        self, store_hash: str, token: str, *, draw: Callable[[], Awaitable[int]] | None = None
+        self, store_hash: str, token: str, *, next_version: Callable[[], Awaitable[int]] | None = None
     ) -> AsyncIterator[Catalog]:
         """Likewise, for a store that is not saved yet."""
         async with self._client(store_hash, token) as client:
-            yield Catalog(client, next_version=draw or (lambda: asyncio.to_thread(self.ledger.next_version)))
+            yield Catalog(client, next_version=next_version or (lambda: asyncio.to_thread(self.ledger.next_version)))
 
     def client(self, store: Store) -> BigCommerceClient:
         """A connection to the store at BigCommerce for what is no record, to be used as an async context manager."""

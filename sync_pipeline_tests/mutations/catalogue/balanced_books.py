@@ -75,7 +75,7 @@ MUTATIONS = (
         "the books in the checks of an import",
         ("3.5",),
         CHECKS,
-        {'(balances(figures), {"books"': '(True, {"books"'},
+        {'(balances(stats), {"books"': '(True, {"books"'},
         (f"{BOOK_TESTS}::test_the_check_of_an_import_sees_books_that_do_not_balance",),
     ),
     Mutation(

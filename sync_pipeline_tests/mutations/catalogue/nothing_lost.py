@@ -110,7 +110,7 @@ MUTATIONS = (
         "freeing the events that a dead drain had claimed",
         ("1.4",),
         "sync_pipeline/pipelines/store_search/events/claims.py",
-        {"return self._unclaim(_FREE)": "return 0"},
+        {"return self._unclaim(_REQUEUE)": "return 0"},
         (
             "pipelines/store_search/events/test_event_claims.py::test_what_a_dead_drain_had_claimed_is_taken_by_the_next",
         ),

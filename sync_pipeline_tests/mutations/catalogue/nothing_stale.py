@@ -68,7 +68,7 @@ MUTATIONS = (
         "the version below which nothing new can come into an index",
         ("2.2",),
         DELIVER,
-        {"for op in chunk if op.version < self.floor}": "for op in chunk if False}"},
+        {"for op in chunk if op.version < self.min_version}": "for op in chunk if False}"},
         (f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_everything_in_the_destination_brings_nothing_back",),
     ),
     Mutation(
@@ -148,24 +148,21 @@ MUTATIONS = (
         "the look at the tombstones before a write",
         ("2.7",),
         DELIVER,
-        {"await asyncio.to_thread(self.bury, chunk)": "{}"},
+        {"await asyncio.to_thread(self.record_tombstones, chunk)": "{}"},
         (f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_a_delete_is_stale_and_a_newer_one_is_applied",),
     ),
     Mutation(
         "the look at the tombstones after a write",
         ("2.7",),
         DELIVER,
-        {"late = await asyncio.to_thread(self.bury, alive) if alive else {}": "late = {}"},
+        {"late = await asyncio.to_thread(self.record_tombstones, alive) if alive else {}": "late = {}"},
         (f"{TOMBSTONE_TESTS}::test_a_delete_that_comes_while_an_older_write_is_under_way_wins",),
     ),
     Mutation(
         "writing what a tombstone outdates as the delete that it missed",
         ("2.7",),
         DELIVER,
-        {
-            "return Operation(operation.key, buried[operation.key], Action.DELETE) if _is_older(operation, buried) else"
-            " operation": "return operation"
-        },
+        {"return Operation(operation.key, gone_at[operation.key], Action.DELETE)": "return operation"},
         (
             f"{TOMBSTONE_TESTS}::test_a_late_write_does_not_only_stay_away_but_takes_what_an_older_one_left",
             f"{TOMBSTONE_TESTS}::test_a_write_that_is_older_than_a_delete_is_stale_and_a_newer_one_is_applied",
@@ -186,7 +183,7 @@ MUTATIONS = (
         "applying deletes again before the swap",
         ("2.8",),
         BUILDS,
-        {"        buried = await self._bury_again(kind, name)\n": "        buried = 0\n"},
+        {"        deleted = await self._delete_again(kind, name)\n": "        deleted = 0\n"},
         (
             "pipelines/store_search/index/test_publishing.py"
             "::test_what_is_found_gone_during_a_build_is_not_in_the_index_when_it_is_swapped_in",
@@ -196,14 +193,14 @@ MUTATIONS = (
         "applying deletes again after the swap",
         ("2.8",),
         BUILDS,
-        {"        late = await self._bury_again(kind, name)\n": "        late = 0\n"},
+        {"        late = await self._delete_again(kind, name)\n": "        late = 0\n"},
         (f"{BURIED}::test_a_full_batch_does_not_bring_back_what_is_deleted_before_any_of_its_steps",),
     ),
     Mutation(
         "reading again what shows a brand or category that changed",
         ("2.9",),
         MODES,
-        {"_named(source, live, await touched(source, live, known) - done)": "_named(source, live, ())"},
+        {"_named(source, live, await affected_products(source, live, known) - done)": "_named(source, live, ())"},
         (f"{MODE_TESTS}::test_products_follow_their_brand_and_their_category_although_nobody_dated_them",),
     ),
     Mutation(

@@ -170,7 +170,7 @@ MUTATIONS = (
             (f"{CLAIM_TESTS}::test_an_event_that_kills_its_drains_is_soon_alone_and_then_a_dead_letter",),
         )
         for what, file, condition, without in (
-            ("the end of events with which drains die", DRAIN, "if group.deaths >= DEADLY_AFTER:", "if False:"),
+            ("the end of events with which drains die", DRAIN, "if group.deaths >= POISON_AFTER:", "if False:"),
             ("claiming alone what drains died with", CLAIMS, "WebhookEvent.attempts >= ALONE_AFTER", "False"),
         )
     ),

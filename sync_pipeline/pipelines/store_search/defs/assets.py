@@ -90,15 +90,15 @@ async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourcePa
 
 def import_report(result: ImportResult) -> dict[str, dg.MetadataValue]:
     """What a person sees of an import: the books, the pace, where it went, and a document of it."""
-    figures = result.figures
+    stats = result.stats
     report: dict[str, dg.MetadataValue] = {
         name: dg.MetadataValue.float(float(value)) if isinstance(value, float) else dg.MetadataValue.int(value)
-        for name, value in figures.items()
+        for name, value in stats.items()
         if isinstance(value, int | float)
     }
-    report |= {name: dg.MetadataValue.text(figures[name]) for name in ("mode", "index", "started_at", "finished_at")}
-    report["reasons"] = dg.MetadataValue.json(figures.get("reasons", {}))
-    report["replaced"] = dg.MetadataValue.json(figures["replaced"])
+    report |= {name: dg.MetadataValue.text(stats[name]) for name in ("mode", "index", "started_at", "finished_at")}
+    report["reasons"] = dg.MetadataValue.json(stats.get("reasons", {}))
+    report["replaced"] = dg.MetadataValue.json(stats["replaced"])
     if result.dead_letters:
         report["dead_letters"] = dg.MetadataValue.json(result.dead_letters)
     if result.sample is not None:

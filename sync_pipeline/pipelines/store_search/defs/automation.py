@@ -17,7 +17,7 @@ from sync_pipeline.orchestration.runs import close_batch, delete_old_runs, keep_
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
 from sync_pipeline.pipelines.store_search.events.claims import stores_with_events
 from sync_pipeline.pipelines.store_search.events.hook_check import check_all_hooks
-from sync_pipeline.pipelines.store_search.index.cleanup import remove_ownerless_indices
+from sync_pipeline.pipelines.store_search.index.cleanup import remove_orphaned_indices
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType
@@ -93,10 +93,10 @@ def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreS
         with run_batch_part(
             context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
         ) as part:
-            figures = asyncio.run(store_search.drain(part))
+            stats = asyncio.run(store_search.drain(part))
     except SyncPipelineError as error:
         raise dg.Failure(one_line(error), allow_retries=False) from error
-    context.add_output_metadata({name: figures[name] for name in figures if isinstance(figures[name], int)})
+    context.add_output_metadata({name: stats[name] for name in stats if isinstance(stats[name], int)})
 
 
 @dg.job(
@@ -143,12 +143,12 @@ RUNS_AT_ONCE = 5_000
 def tidy_up(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
     """Deletes old rows and runs, partitions of stores that were removed, and indices that nobody owns."""
     instance, now = context.instance, store_search.clock.now()
-    figures = forget_old(store_search.ledger)
-    figures["runs"] = delete_old_runs(instance, older_than=now - RUNS_KEPT, limit=RUNS_AT_ONCE)
+    stats = forget_old(store_search.ledger)
+    stats["runs"] = delete_old_runs(instance, older_than=now - RUNS_KEPT, limit=RUNS_AT_ONCE)
     hashes = [store.hash for store in store_search.stores.list()]
-    figures["partitions"] = len(keep_partitions(instance, stores.name or "", hashes))
-    removed = asyncio.run(remove_ownerless_indices(store_search, holder=f"maintenance:{context.run_id}"))
-    context.add_output_metadata({**figures, "indices": removed})
+    stats["partitions"] = len(keep_partitions(instance, stores.name or "", hashes))
+    removed = asyncio.run(remove_orphaned_indices(store_search, holder=f"maintenance:{context.run_id}"))
+    context.add_output_metadata({**stats, "indices": removed})
 
 
 @dg.job

@@ -41,22 +41,22 @@ def import_checks(
 
 def inspect(store_search: StoreSearch, store_hash: str, part: Part, run_id: str) -> dict[str, tuple[bool, dict]]:
     """The findings of every check of an import: whether it holds, and the numbers behind it."""
-    figures = store_search.newest_figures(store_hash, part, run_id)
-    if figures is None:
+    stats = store_search.newest_stats(store_hash, part, run_id)
+    if stats is None:
         nothing = (False, {"reason": dg.MetadataValue.text("the ledger knows of no finished import")})
         return dict.fromkeys(DESCRIPTIONS, nothing)
     kind = kind_of(part)
     found = asyncio.run(_served(store_search, store_hash, kind))
-    changed = worked_since(store_search.ledger, store_hash, datetime.fromisoformat(figures["started_at"]))
-    expected = {"index": figures["index"], "documents": figures["documents"]}
+    changed = worked_since(store_search.ledger, store_hash, datetime.fromisoformat(stats["started_at"]))
+    expected = {"index": stats["index"], "documents": stats["documents"]}
     return {
-        "books_balance": (balances(figures), {"books": dg.MetadataValue.json(figures)}),
+        "books_balance": (balances(stats), {"books": dg.MetadataValue.json(stats)}),
         "index_count": (
-            changed or found.documents == figures["documents"],
-            {"expected": figures["documents"], "found": found.documents, "events_since": changed},
+            changed or found.documents == stats["documents"],
+            {"expected": stats["documents"], "found": found.documents, "events_since": changed},
         ),
         "aliases": (
-            list(found.behind_kind) == [figures["index"]] and figures["index"] in found.behind_store,
+            list(found.behind_kind) == [stats["index"]] and stats["index"] in found.behind_store,
             {
                 "expected": dg.MetadataValue.json(expected),
                 "kind": dg.MetadataValue.json(list(found.behind_kind)),

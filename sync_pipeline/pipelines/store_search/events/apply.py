@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sync_pipeline.pipelines.store_search.events.groups import EventGroup
     from sync_pipeline.pipelines.store_search.events.targets import EventDelivery
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
-    from sync_pipeline.pipelines.store_search.source.reference_data import StoreFacts
+    from sync_pipeline.pipelines.store_search.source.reference_data import ReferenceData
     from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
     from sync_pipeline.pipelines.store_search.stores.models import Store
 
@@ -43,22 +43,22 @@ class EventWork:
     part: BatchPart
     store: Store
     catalog: Catalog
-    facts: StoreFacts
+    facts: ReferenceData
     delivery: EventDelivery
     first: bool = True
 
     async def work(self, group: EventGroup) -> set[str]:
         """Brings the indices up to date with what the group is about; the keys that ended as dead letters."""
         facts, delivery = self.facts, self.delivery
-        if group.tells_of_uninstall:
+        if group.has_uninstall_event:
             await self._look_whether_uninstalled()
         delivery.begin()
         live = await delivery.live(Part.PRODUCTS)
         products, categories = group.of_part(Part.PRODUCTS), group.of_part(Part.CATEGORIES)
         more, others = set[str](), set[str]()
-        if self.first or group.tells_of_categories or group.tells_of_store or facts.old:
+        if self.first or group.has_category_event or group.has_store_event or facts.old:
             more, others = await (facts.changes(live) if self.first else facts.renew(live))
-            await self._look_at_store(facts.source, told=group.tells_of_store)
+            await self._look_at_store(facts.source, told=group.has_store_event)
         await self._products(products | more, group)
         if facts.lacking:
             again, changed = await facts.renew(live)
@@ -66,8 +66,8 @@ class EventWork:
             more, others = more | again, others | changed
             await self._products(products | again, group)
         await self._listed(categories | others)
-        if more or others or group.tells_of_categories:
-            while not await facts.keep():
+        if more or others or group.has_category_event:
+            while not await facts.remember():
                 again, changed = await facts.renew(await delivery.live(Part.PRODUCTS))
                 await self._products(again, group)
                 await self._listed(changed)

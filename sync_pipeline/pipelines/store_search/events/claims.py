@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 OPEN = ("waiting", "claimed")
 #: When so many drains died with an event, its key is claimed alone; and then, there is no other try.
-ALONE_AFTER, DEADLY_AFTER = 2, 3
+ALONE_AFTER, POISON_AFTER = 2, 3
 #: After a failed drain the store's next one waits: 5 s, then twice as long each time, at most 15 minutes. One that was
 #: killed is not waited for any longer than that; one that fails again and again costs less and less.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
@@ -65,8 +65,8 @@ DO UPDATE SET received = waiting.received + excluded.received,
     attempts = greatest(waiting.attempts, excluded.attempts)
 RETURNING id
 """
-_FREE = text(_UNCLAIM.format(whose="IS DISTINCT FROM", given_back=0))
-_GIVE_BACK = text(_UNCLAIM.format(whose="=", given_back=1))
+_REQUEUE = text(_UNCLAIM.format(whose="IS DISTINCT FROM", given_back=0))
+_RELEASE = text(_UNCLAIM.format(whose="=", given_back=1))
 
 
 def stores_with_events(ledger: Ledger) -> list[str]:
@@ -126,16 +126,16 @@ class EventClaims:
         """The name under which this attempt claims."""
         return lane_holder(self.batch)
 
-    def free(self) -> int:
+    def requeue_orphaned(self) -> int:
         """Makes events wait again that earlier holders of the lane claimed and died with; how many."""
-        return self._unclaim(_FREE)
+        return self._unclaim(_REQUEUE)
 
-    def give_back(self) -> int:
+    def release_claims(self) -> int:
         """Makes this holder's own events wait again, as if they had never been claimed; how many.
 
         For a drain that ends by a failure that is no event's fault: only death counts against those it held.
         """
-        return self._unclaim(_GIVE_BACK)
+        return self._unclaim(_RELEASE)
 
     def take(self, limit: int) -> Sequence[WebhookEvent]:
         """Claims the oldest waiting events, at most ``limit``, of keys that need not be alone."""

@@ -29,10 +29,10 @@ from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
 from sync_pipeline.operations import DestinationError, Rejected, RetryableDestinationError
 from sync_pipeline.pipelines.store_search.events.apply import EventWork
-from sync_pipeline.pipelines.store_search.events.claims import DEADLY_AFTER, EventClaims, listening
+from sync_pipeline.pipelines.store_search.events.claims import POISON_AFTER, EventClaims, listening
 from sync_pipeline.pipelines.store_search.events.groups import EventBooks, EventGroup
 from sync_pipeline.pipelines.store_search.events.targets import EventDelivery
-from sync_pipeline.pipelines.store_search.source.reference_data import StoreFacts
+from sync_pipeline.pipelines.store_search.source.reference_data import ReferenceData
 from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ PATIENCE, REST = 300.0, 2.0
 MOST_POISONED = 20
 
 #: Errors that say nothing about an event: the drain ends, and its events are taken by the next.
-NOBODYS_FAULT = (
+INFRASTRUCTURE_ERRORS = (
     ServiceUnavailableError,
     FencedError,
     UnauthorizedError,
@@ -96,7 +96,7 @@ class Drain:
         """
         clock = self.pipeline.clock
         claims = EventClaims(self.part.ledger, self.part.lane, self.part.batch)
-        self.part.progress[EVENTS] = self._figures
+        self.part.progress[EVENTS] = self._stats
         self._began = self._busy = self._well = clock.monotonic()
         told = 0.0
         try:
@@ -115,25 +115,25 @@ class Drain:
         finally:
             # Whoever gets here lives: the end of this drain is not held against the events that it has in hand.
             with suppress(SyncPipelineError):
-                await asyncio.to_thread(claims.give_back)
+                await asyncio.to_thread(claims.release_claims)
         if not self.books.balance:
             raise BooksError(f"the books of events do not balance: {dict(self.books.counts)}")
-        figures = {**self._figures(), "finished_at": clock.now().isoformat()}
-        await asyncio.to_thread(self.part.record, EVENTS, figures)
-        return figures
+        stats = {**self._stats(), "finished_at": clock.now().isoformat()}
+        await asyncio.to_thread(self.part.record, EVENTS, stats)
+        return stats
 
     async def _work_off(self, claims: EventClaims) -> None:
         """Applies events until no more come. Begins as if nothing had been claimed, read or connected before."""
         ledger, batch, clock = self.part.ledger, self.part.batch, self.pipeline.clock
-        await asyncio.to_thread(claims.give_back)
-        await asyncio.to_thread(claims.free)
+        await asyncio.to_thread(claims.release_claims)
+        await asyncio.to_thread(claims.requeue_orphaned)
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(self.pipeline.cluster())
             await cluster.check()
             catalog = await stack.enter_async_context(self.pipeline.catalog(self.store))
             wait = stack.enter_context(listening(ledger))
             facts = await stack.enter_async_context(
-                StoreFacts(catalog, ledger, scope=batch.scope, batch_id=batch.id, clock=clock)
+                ReferenceData(catalog, ledger, scope=batch.scope, batch_id=batch.id, clock=clock)
             )
             delivery = EventDelivery(cluster, self.store, self.part, clock, deepcopy(self.delivered))
             work = EventWork(self.pipeline, self.part, self.store, catalog, facts, delivery)
@@ -153,7 +153,7 @@ class Drain:
                 if await self._is_over(self._well - self._began):
                     return
 
-    def _figures(self) -> dict[str, Any]:
+    def _stats(self) -> dict[str, Any]:
         """What was acknowledged so far."""
         return {**self.delivered.as_dict(), **self.books.as_dict()}
 
@@ -176,12 +176,12 @@ class Drain:
         await work.facts.source.seen()  # what cannot be read for any event is no event's fault
         message = "see the dead letters"
         try:
-            if group.deaths >= DEADLY_AFTER:
+            if group.deaths >= POISON_AFTER:
                 message = f"{group.deaths} drains died with it"
                 dead = await self._poison(group, "deadly", message, work)
             else:
                 dead = await work.work(group)
-        except NOBODYS_FAULT:
+        except INFRASTRUCTURE_ERRORS:
             raise
         except Exception as error:
             if len(group.keys) > 1:
@@ -206,5 +206,5 @@ class Drain:
         [key] = group.keys
         log.error("poison event", store=self.store.hash, key=key, error=message)
         letter = Rejected(key, kind, message, group.events[-1].payload.encode())
-        await asyncio.to_thread(work.delivery.letters.keep, [letter])
+        await asyncio.to_thread(work.delivery.letters.add, [letter])
         return {key}

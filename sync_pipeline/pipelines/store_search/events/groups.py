@@ -40,17 +40,17 @@ class EventGroup:
         return {event.key for event in self.events if is_deletion(event.scope)}
 
     @property
-    def tells_of_categories(self) -> bool:
+    def has_category_event(self) -> bool:
         """Whether what products take from categories may have changed."""
         return CATEGORIES in self.keys or any(key.startswith("category-") for key in self.keys)
 
     @property
-    def tells_of_store(self) -> bool:
+    def has_store_event(self) -> bool:
         """Whether the store's currency or addresses may have changed."""
         return STORE in self.keys
 
     @property
-    def tells_of_uninstall(self) -> bool:
+    def has_uninstall_event(self) -> bool:
         """Whether the app was uninstalled."""
         return APP in self.keys
 

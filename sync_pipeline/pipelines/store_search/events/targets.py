@@ -71,7 +71,7 @@ class EventDelivery:
             kind_of(part),
             building=building,
             confirmed=False,
-            draw=lambda: asyncio.to_thread(ledger.next_version),
+            next_version=lambda: asyncio.to_thread(ledger.next_version),
         )
 
     async def live(self, part: Part) -> LiveIndex | None:
@@ -111,7 +111,7 @@ class EventDelivery:
                 counted = True
 
     async def _write(self, target: LiveIndex, items: Sequence[Item], *, counted: bool) -> None:
-        settled = await target.settle(items)
+        settled = await target.diff(items)
         if counted:
             settled = [item for item in settled if not isinstance(item, Rejected)]
 
@@ -121,16 +121,16 @@ class EventDelivery:
         await Delivery(
             BulkIndex(self.cluster, target.name),
             fence=self.part.lane.check,
-            bury=self.tombstones.bury,
+            record_tombstones=self.tombstones.record_tombstones,
             keep=self._keep,
             supersede=self.letters.supersede,
             books=Books() if counted else self.books,
             # Events are few, and one bad record says nothing about the next.
             budget=ErrorBudget(share=1.0),
-            floor=target.first_version,
+            min_version=target.first_version,
             clock=self.clock,
         ).run(pages())
 
     def _keep(self, rejected: Sequence[Rejected]) -> None:
-        self.letters.keep(rejected)
+        self.letters.add(rejected)
         self.dead.update(item.key for item in rejected)

@@ -79,13 +79,13 @@ async def changed_products(
 
     async with aclosing(source.modified_products(last_read - OVERLAP)) as pages:
         async for items in pages:
-            yield look(await live.settle(items))
-    async for items in _named(source, live, await touched(source, live, known) - done):
+            yield look(await live.diff(items))
+    async for items in _named(source, live, await affected_products(source, live, known) - done):
         absent, given = _parted(items)
         not_given.update(delete.key for delete in absent)
         yield look(given)
     # Drawn after everything above was read: a product that vanished since then is deleted, whatever was written of it.
-    version = await live.draw()
+    version = await live.next_version()
     visible = await source.visible_product_keys()
     if wrongly := sorted(not_given & visible):
         raise IncompleteListingError(
@@ -99,12 +99,12 @@ async def changed_products(
 
 async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerator[Sequence[Item]]:
     """Everything of a short listing, compared with the index, and deletes of what the listing lacks."""
-    version = await live.draw()
+    version = await live.next_version()
     listed: set[str] = set()
     async with aclosing(source.items(live.kind.part)) as pages:
         async for items in pages:
             listed |= {item.key for item in items}
-            yield await live.settle(items)
+            yield await live.diff(items)
     indexed = await live.keys()
     yield live.gone(indexed - listed, indexed=len(indexed), version=version)
 
@@ -122,7 +122,7 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
             yield given
         yield await live.guarded(gone)
         return
-    version = await live.draw()
+    version = await live.next_version()
     missing = set(keys)
     if not missing:
         return
@@ -130,17 +130,17 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
         async for items in pages:
             wanted = [item for item in items if item.key in missing]
             missing -= {item.key for item in wanted}
-            yield await live.settle(wanted)
+            yield await live.diff(wanted)
     yield await live.guarded([Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)])
 
 
 async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
     async with aclosing(source.named_products(sorted(keys))) as pages:
         async for items in pages:
-            yield await live.settle(items)
+            yield await live.diff(items)
 
 
-async def touched(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:
+async def affected_products(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:
     """The indexed products that show a brand or category which is not what it was."""
     now = await source.seen()
     changed = {

@@ -52,7 +52,7 @@ async def dry_run(pipeline: StoreSearch, request: BatchRequest) -> dict[Part, Pr
     if not parts:
         raise UsageError(f"a dry run is for records: {request.type} batches have none")
     store = pipeline.stores.get(request.store_hash or "")
-    async with pipeline.cluster() as cluster, pipeline.catalog(store, draw=_no_version) as catalog:
+    async with pipeline.cluster() as cluster, pipeline.catalog(store, next_version=_no_version) as catalog:
         await cluster.check()
         async with StoreSource(catalog, batch_id=0, clock=pipeline.clock) as source:
             return {
@@ -69,7 +69,7 @@ async def _preview(
     part: Part,
     request: BatchRequest,
 ) -> Preview:
-    live = await LiveIndex.find(cluster, store, kind_of(part), confirmed=True, draw=_no_version)
+    live = await LiveIndex.find(cluster, store, kind_of(part), confirmed=True, next_version=_no_version)
     pages: AsyncGenerator[Sequence[Item]] | None = None
     if live is not None and request.mode != Mode.FULL:
         pages = await live_changes(

@@ -38,7 +38,7 @@ class ImportResult:
     people to look at.
     """
 
-    figures: dict[str, Any]
+    stats: dict[str, Any]
     sample: bytes | None
     dead_letters: list[dict[str, str]]
 
@@ -94,11 +94,11 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
     delivery = Delivery(
         BulkIndex(build.cluster, plan.index),
         fence=build.part.lane.check,
-        bury=build.tombstones.bury,
-        keep=letters.keep,
+        record_tombstones=build.tombstones.record_tombstones,
+        keep=letters.add,
         supersede=letters.supersede,
-        wrote=lambda keys: written.extend(map(key_hash, keys)),
-        floor=plan.floor,
+        on_written=lambda keys: written.extend(map(key_hash, keys)),
+        min_version=plan.min_version,
         clock=build.clock,
     )
     build.part.progress[kind.part] = lambda: {
@@ -121,7 +121,7 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
         whole = plan.mode is not Mode.SELECTIVE
         await remember_taken(build.part, await source.seen(), known, whole=whole, retries=build.retries)
     seconds = build.clock.monotonic() - started
-    figures = {
+    stats = {
         **books.as_dict(),
         **published,
         "mode": plan.mode.value,
@@ -131,19 +131,19 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
         "documents_per_second": round(books.accounted / seconds, 1) if seconds else None,
     }
     if plan.mode is not Mode.SELECTIVE:
-        figures["read_at"] = read_at.isoformat()
-    build.part.record(kind.part, figures)
-    return ImportResult(figures, sampled.body, letters.shown)
+        stats["read_at"] = read_at.isoformat()
+    build.part.record(kind.part, stats)
+    return ImportResult(stats, sampled.body, letters.shown)
 
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import does: the mode that it really has, the index it writes, the items, and the delivery's floor."""
+    """What an import does: the index it writes, the items, the delivery's lowest version."""
 
     mode: Mode
     index: str
     pages: AsyncGenerator[Sequence[Item]]
-    floor: int = 0
+    min_version: int = 0
 
 
 async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportPlan:
@@ -158,13 +158,13 @@ async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Imp
             build.store,
             kind,
             confirmed=batch.confirm_deletes,
-            draw=lambda: asyncio.to_thread(ledger.next_version),
+            next_version=lambda: asyncio.to_thread(ledger.next_version),
         )
         pages = None
         if live is not None:
             pages = await live_changes(ledger, source, live, scope=batch.scope, mode=batch.mode, ids=batch.ids or ())
         if live is not None and pages is not None:
-            return ImportPlan(Mode(batch.mode), live.name, pages, floor=live.first_version)
+            return ImportPlan(Mode(batch.mode), live.name, pages, min_version=live.first_version)
     if batch.mode == Mode.SELECTIVE:
         raise NotIndexedError(
             f"store {build.store.hash} has no {kind.word} index to change: run a full batch before a selective one"

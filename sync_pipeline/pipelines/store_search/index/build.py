@@ -19,7 +19,7 @@ from sync_pipeline.delivery.guard import check_deletes
 from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.operations import Outcome
-from sync_pipeline.pipelines.store_search.index.catch_up import CatchingUp
+from sync_pipeline.pipelines.store_search.index.catch_up import CatchUp
 from sync_pipeline.pipelines.store_search.index.definition import index_body
 from sync_pipeline.pipelines.store_search.types import Kind, part_of_key, store_alias
 from sync_pipeline.pipelines.store_search.words.rules import all_stop_words
@@ -101,7 +101,7 @@ class StoreBuild:
         Everything in it will be newer than ``first_version``: a copy takes that of its original. A store without its
         synonyms set gets it first.
         """
-        await self.remove_ownerless(kind)
+        await self.remove_orphaned(kind)
         made_version = await asyncio.to_thread(self.part.ledger.next_version)
         if not await self.synonyms_set.exists():
             await self.put_synonyms()
@@ -140,18 +140,18 @@ class StoreBuild:
         when it holds far fewer than the index that it would replace.
         """
         live = await self.indices.current(kind.word)
-        meanwhile = await self._catching_up(name)
-        buried = await self._bury_again(kind, name)
+        meanwhile = await self._catch_up(name)
+        deleted = await self._delete_again(kind, name)
         await meanwhile.carry_over(live)
         await self.indices.finish_build(name)
         found = await self.indices.count(name)
         others = await meanwhile.others_wrote()
-        if found + buried != documents or others:
+        if found + deleted != documents or others:
             if written is None:
                 written = set().union(*[await meanwhile.keys_before(source) for source in live])
-            if await meanwhile.missing(written) or (found + buried > documents and not others):
+            if await meanwhile.missing(written) or (found + deleted > documents and not others):
                 raise IndexCheckError(
-                    f"index {name} holds {found} documents, {documents} were written and {buried} of them deleted "
+                    f"index {name} holds {found} documents, {documents} were written and {deleted} of them deleted "
                     "again: it is not used"
                 )
         before = await self.indices.count(kind.alias(self.store.hash))
@@ -164,7 +164,7 @@ class StoreBuild:
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
         # Whoever came between the checks and the swap may have reached only the index that was live then.
-        late = await self._bury_again(kind, name)
+        late = await self._delete_again(kind, name)
         if await meanwhile.carry_over(replaced) or late:
             await self.indices.refresh(name)
             found = await self.indices.count(name)
@@ -184,7 +184,7 @@ class StoreBuild:
             )
         return {"index": name, "documents": await self.indices.count(name), "replaced": []}
 
-    async def remove_ownerless(self, kind: Kind) -> None:
+    async def remove_orphaned(self, kind: Kind) -> None:
         """Removes the kind's indices that no alias names and this attempt did not make; notes them in ``removed``.
 
         This batch holds the store's bulk lane, so no other live batch can own one.
@@ -195,10 +195,10 @@ class StoreBuild:
                 await self.indices.delete(index.name)
                 self.removed.append(index.name)
 
-    async def _bury_again(self, kind: Kind, name: str) -> int:
+    async def _delete_again(self, kind: Kind, name: str) -> int:
         """Deletes from an index what other batches found gone since it was made; how many documents those were."""
         since = (await self._meta(name))["first_version"]
-        everything = await asyncio.to_thread(self.tombstones.laid_by_others, since=since)
+        everything = await asyncio.to_thread(self.tombstones.recorded_by_others, since=since)
         laid = [delete for delete in everything if part_of_key(delete.key) is kind.part]
         index = BulkIndex(self.cluster, name)
         held = await index.get([delete.key for delete in laid], fields=())
@@ -209,14 +209,16 @@ class StoreBuild:
         async def pages() -> AsyncGenerator[Sequence[Operation]]:
             yield deletes
 
-        delivery = Delivery(index, fence=self.part.lane.check, bury=lambda _: {}, keep=_refuse, clock=self.clock)
+        delivery = Delivery(
+            index, fence=self.part.lane.check, record_tombstones=lambda _: {}, keep=_refuse, clock=self.clock
+        )
         return (await delivery.run(pages())).outcomes[Outcome.DELETED]
 
-    async def _catching_up(self, name: str) -> CatchingUp:
+    async def _catch_up(self, name: str) -> CatchUp:
         made_version = (await self._meta(name))["made_version"]
         batch = self.part.batch
         fence = self.part.lane.check
-        return CatchingUp(self.cluster, name, batch.id, made_version, self.tombstones, fence, self.clock)
+        return CatchUp(self.cluster, name, batch.id, made_version, self.tombstones, fence, self.clock)
 
     async def _meta(self, name: str) -> dict[str, Any]:
         made = next((index for index in await self.indices.list() if index.name == name), None)

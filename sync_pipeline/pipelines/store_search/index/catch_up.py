@@ -44,7 +44,7 @@ def key_hash(key: str) -> int:
 
 
 @dataclass(frozen=True)
-class CatchingUp:
+class CatchUp:
     """An index that was made when ``made_version`` was drawn, and what others wrote of its kind since."""
 
     cluster: SearchCluster
@@ -63,7 +63,9 @@ class CatchingUp:
     async def carry_over(self, sources: Sequence[str]) -> int:
         """Writes what others wrote into ``sources`` meanwhile, where it is newer; how many documents that were."""
         index = BulkIndex(self.cluster, self.name)
-        delivery = Delivery(index, fence=self.fence, bury=self.tombstones.bury, keep=_refuse, clock=self.clock)
+        delivery = Delivery(
+            index, fence=self.fence, record_tombstones=self.tombstones.record_tombstones, keep=_refuse, clock=self.clock
+        )
 
         async def pages() -> AsyncGenerator[Sequence[Operation]]:
             for source in sources:
@@ -94,8 +96,8 @@ class CatchingUp:
             async for page in pages:
                 left.difference_update(key_hash(document.key) for document in page)
         if left:
-            # Read after the index: what was deleted from it was buried before.
-            gone = await asyncio.to_thread(self.tombstones.laid_by_others, since=self.made_version)
+            # Read after the index: what was deleted from it has its tombstone by then.
+            gone = await asyncio.to_thread(self.tombstones.recorded_by_others, since=self.made_version)
             left.difference_update(key_hash(delete.key) for delete in gone)
         return len(left)
 

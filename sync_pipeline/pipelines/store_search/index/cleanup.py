@@ -28,7 +28,7 @@ SETTLED_AFTER = timedelta(days=1)
 log = structlog.get_logger("sync_pipeline.store_search")
 
 
-async def remove_ownerless_indices(pipeline: StoreSearch, *, holder: str) -> list[str]:
+async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list[str]:
     """Removes them from every store whose bulk lane is free, under that lane; returns their names.
 
     A store where a batch works is left to its next build, which does the same.
@@ -50,7 +50,7 @@ async def remove_ownerless_indices(pipeline: StoreSearch, *, holder: str) -> lis
 async def _remove(cluster: SearchCluster, store_hash: str, lane: Lane, before: datetime) -> list[str]:
     indices = StoreIndices(cluster, store_hash)
     removed = []
-    for index in ownerless(await indices.list(), before):
+    for index in orphaned(await indices.list(), before):
         await asyncio.to_thread(lane.check)
         await indices.delete(index.name)
         log.info("index removed", store=store_hash, index=index.name)
@@ -58,7 +58,7 @@ async def _remove(cluster: SearchCluster, store_hash: str, lane: Lane, before: d
     return removed
 
 
-def ownerless(indices: Sequence[PhysicalIndex], before: datetime) -> list[PhysicalIndex]:
+def orphaned(indices: Sequence[PhysicalIndex], before: datetime) -> list[PhysicalIndex]:
     """Those that no alias names, made ``before``, of kinds in which nothing newer is served. Pure."""
     lately = {index.kind for index in indices if index.aliases and index.created >= before}
     return [index for index in indices if not index.aliases and index.created < before and index.kind not in lately]

@@ -27,8 +27,8 @@ FINGERPRINT = "sync.fingerprint"
 class LiveIndex:
     """The physical index behind a kind's alias.
 
-    ``first_version`` is older than everything in it; ``confirmed`` lets any number of deletes pass; ``draw`` draws a
-    version for what is read from then on.
+    ``first_version`` is older than everything in it; ``confirmed`` lets any number of deletes pass; ``next_version``
+    draws a version for what is read from then on.
     """
 
     cluster: SearchCluster
@@ -37,14 +37,20 @@ class LiveIndex:
     name: str
     first_version: int
     confirmed: bool
-    draw: Callable[[], Awaitable[int]]
+    next_version: Callable[[], Awaitable[int]]
 
     @classmethod
     async def find(
-        cls, cluster: SearchCluster, store: Store, kind: Kind, *, confirmed: bool, draw: Callable[[], Awaitable[int]]
+        cls,
+        cluster: SearchCluster,
+        store: Store,
+        kind: Kind,
+        *,
+        confirmed: bool,
+        next_version: Callable[[], Awaitable[int]],
     ) -> LiveIndex | None:
         """The index that searches of the kind see, if documents of this version of the project fit into it."""
-        found = await cls.targets(cluster, store, kind, building=(), confirmed=confirmed, draw=draw)
+        found = await cls.targets(cluster, store, kind, building=(), confirmed=confirmed, next_version=next_version)
         return found[0] if found else None
 
     @classmethod
@@ -56,7 +62,7 @@ class LiveIndex:
         *,
         building: Collection[tuple[int, int]],
         confirmed: bool,
-        draw: Callable[[], Awaitable[int]],
+        next_version: Callable[[], Awaitable[int]],
     ) -> Sequence[LiveIndex]:
         """That index, if any, and then those that the attempts ``building`` (batch and attempt) make and fill."""
         live, made = [], []
@@ -64,14 +70,16 @@ class LiveIndex:
         for index in await StoreIndices(cluster, store.hash).list():
             if index.kind != kind.word or (index.meta.get("mapping_version"), index.meta.get("language")) != wanted:
                 continue
-            one = cls(cluster, store.hash, kind, index.name, index.meta.get("first_version", 0), confirmed, draw)
+            one = cls(
+                cluster, store.hash, kind, index.name, index.meta.get("first_version", 0), confirmed, next_version
+            )
             if kind.alias(store.hash) in index.aliases:
                 live.append(one)
             elif not index.aliases and (index.meta.get("batch_id"), index.meta.get("attempt")) in building:
                 made.append(one)
         return [*live, *made]
 
-    async def settle(self, items: Iterable[Item]) -> list[Item]:
+    async def diff(self, items: Iterable[Item]) -> list[Item]:
         """The items as what they mean for this index.
 
         A document that it has already is unchanged; one that is filtered now, but was indexed, is deleted.

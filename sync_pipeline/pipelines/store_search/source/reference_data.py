@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from sync_pipeline.batches.queue import at_work
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.synced_keys import recall, remember
-from sync_pipeline.pipelines.store_search.imports.changes import touched
+from sync_pipeline.pipelines.store_search.imports.changes import affected_products
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST_SECONDS = 60.0
 
 
-class StoreFacts:
+class ReferenceData:
     """An async context manager around the present ``source``."""
 
     def __init__(self, catalog: Catalog, ledger: Ledger, *, scope: str, batch_id: int, clock: Clock) -> None:
@@ -82,10 +82,10 @@ class StoreFacts:
             changed = {key for key in {*paths, *now["category"]} if paths.get(key) != now["category"].get(key)}
             categories |= {f"category-{key}" for key in changed}
             if live is not None:
-                products |= await touched(self.source, live, {"brand": names, "category": paths})
+                products |= await affected_products(self.source, live, {"brand": names, "category": paths})
         return products, categories
 
-    async def keep(self) -> bool:
+    async def remember(self) -> bool:
         """Has the ledger remember the facts, once what they change was written.
 
         False, with nothing remembered, when a batch ended since they were read: it may have written older ones over it.

@@ -18,7 +18,7 @@ from sync_pipeline.batches.schedules import add_schedule, get_schedule
 from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreIndices
 from sync_pipeline.definitions import build_defs
 from sync_pipeline.pipelines.store_search.defs.automation import due_batches, pending_batches
-from sync_pipeline.pipelines.store_search.index.cleanup import ownerless
+from sync_pipeline.pipelines.store_search.index.cleanup import orphaned
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.bigcommerce.store import StoreStatus
@@ -142,4 +142,4 @@ def test_what_a_swap_has_just_replaced_is_not_ownerless_yet():
 
     lately = [index("old", "products", 5), index("new", "products", 0, "a")]
     long_ago = [index("left", "blog", 5), index("served", "blog", 4, "b"), index("build", "blog", 0)]
-    assert [one.name for one in ownerless([*lately, *long_ago], before)] == ["left"]
+    assert [one.name for one in orphaned([*lately, *long_ago], before)] == ["left"]

@@ -40,8 +40,8 @@ def test_a_chunk_refused_for_one_document_costs_few_requests_and_that_document(
     shop: Shop, faulty: Shop, proxy: FaultProxy, bad: int
 ):
     proxy.inject(refused(400), path=PRODUCTS, containing=f'"_id":"product-{bad}"'.encode(), count=None)
-    figures = faulty.run_plain().counts["products"]
-    assert (figures["written"], figures["dead_lettered"]) == (51, 1)
+    stats = faulty.run_plain().counts["products"]
+    assert (stats["written"], stats["dead_lettered"]) == (51, 1)
     [letter] = dead_letters(shop).values()
     assert (letter.key, letter.reason) == (f"product-{bad}", "chunk_rejected")
     assert json.loads(letter.payload)["id"] == bad
@@ -66,7 +66,11 @@ async def test_a_key_for_which_the_engine_refuses_the_whole_request_is_found(
         name = await new_index(indices)
         async with SearchCluster(url=proxy.url) as cluster:
             delivery = Delivery(
-                BulkIndex(cluster, name), fence=lambda: None, bury=lambda _: {}, keep=kept.extend, writers=1
+                BulkIndex(cluster, name),
+                fence=lambda: None,
+                record_tombstones=lambda _: {},
+                keep=kept.extend,
+                writers=1,
             )
             books = await delivery.run(pages())
         stored = await BulkIndex(direct, name).get([operation.key for operation in operations])
@@ -86,8 +90,8 @@ def test_requests_that_are_too_large_for_a_proxy_on_the_way_go_in_smaller_ones(
     [whole] = proxy.asked(path=PRODUCTS)
     proxy.clear()
     proxy.inject(too_large(len(whole.body) // 5), path=PRODUCTS, count=None)
-    figures = faulty.run_plain().counts["products"]
-    assert (figures["written"], figures["dead_lettered"]) == (52, 0)
+    stats = faulty.run_plain().counts["products"]
+    assert (stats["written"], stats["dead_lettered"]) == (52, 0)
     assert shop.documents() == expected
     assert len(proxy.asked(path=PRODUCTS)) <= 1 + 2 + 4 + 8, "halves, and no search for a bad record"
 
@@ -97,8 +101,8 @@ def test_a_document_that_alone_is_too_large_goes_to_the_dead_letters(shop: Shop,
     long = " ".join(f"word{number}" for number in range(5_000))
     shop.sandbox.admin.update(shop.hash, "products", 111, {"description": f"<p>{long}</p>"})
     proxy.inject(too_large(20_000), path=PRODUCTS, count=None)
-    figures = faulty.run_plain().counts["products"]
-    assert (figures["written"], figures["dead_lettered"]) == (51, 1)
+    stats = faulty.run_plain().counts["products"]
+    assert (stats["written"], stats["dead_lettered"]) == (51, 1)
     [letter] = dead_letters(shop).values()
     assert (letter.key, letter.reason) == ("product-111", "chunk_rejected")
     assert "413" in letter.last_error
@@ -117,13 +121,13 @@ def test_a_document_that_the_engine_itself_cannot_map_goes_to_the_dead_letters(
 
     monkeypatch.setattr(builds, "index_body", narrow)
     shop.sandbox.admin.update(shop.hash, "products", 101, {"inventory_level": 40_000, "inventory_tracking": "product"})
-    figures = faulty.run_plain().counts["products"]
-    assert figures["reasons"]["dead_lettered:document_parsing_exception"] == figures["dead_lettered"] == 1
+    stats = faulty.run_plain().counts["products"]
+    assert stats["reasons"]["dead_lettered:document_parsing_exception"] == stats["dead_lettered"] == 1
     [letter] = dead_letters(shop).values()
     assert (letter.key, letter.reason) == ("product-101", "document_parsing_exception")
     assert "inventory_level" in letter.last_error
     assert json.loads(letter.payload)["inventory_level"] == 40_000
-    assert figures["written"] == 51
+    assert stats["written"] == 51
     assert len(proxy.asked(path=PRODUCTS)) == 1
 
 
@@ -141,10 +145,10 @@ def test_every_operation_of_a_mixed_answer_gets_what_it_was_told(shop: Shop, fau
         shop.sandbox.admin.update(shop.hash, "products", product, {"price": 4711})
     proxy.inject(items_refused(told), path=PRODUCTS)
     batch = faulty.run_plain(mode="incremental")
-    figures = batch.counts["products"]
-    assert balances(figures)
-    assert (figures["written"], figures["stale"], figures["dead_lettered"]) == (49, 1, 2)
-    assert figures["reasons"].items() >= {
+    stats = batch.counts["products"]
+    assert balances(stats)
+    assert (stats["written"], stats["stale"], stats["dead_lettered"]) == (49, 1, 2)
+    assert stats["reasons"].items() >= {
         ("dead_lettered:document_parsing_exception", 1),
         ("dead_lettered:some_missing_exception", 1),
     }

@@ -57,12 +57,12 @@ def test_what_an_event_tells_of_is_fetched_as_it_is_now(indexed: Shop):
 def test_the_books_of_events_balance(indexed: Shop):
     indexed.sandbox.admin.update(indexed.hash, "products", 101, {"price": 5})
     numbers = [tell_product(indexed, 101, received=3), tell_product(indexed, 101), tell_product(indexed, 104)]
-    figures = drain(indexed).counts["events"]
-    told = {name: figures[f"events_{name}"] for name in ("received", "done", "coalesced", "dead")}
+    stats = drain(indexed).counts["events"]
+    told = {name: stats[f"events_{name}"] for name in ("received", "done", "coalesced", "dead")}
     assert told == {"received": 5, "done": 2, "coalesced": 3, "dead": 0}
     assert states(indexed) == dict(zip(numbers, ["coalesced", "done", "done"], strict=True))
-    assert balances(figures)
-    assert (figures["read"], figures["written"], figures["unchanged"]) == (2, 1, 1)
+    assert balances(stats)
+    assert (stats["read"], stats["written"], stats["unchanged"]) == (2, 1, 1)
 
 
 def test_ten_thousand_events_of_a_product_cost_one_request(indexed: Shop):
@@ -185,10 +185,10 @@ def test_a_poison_event_ends_in_the_dead_letters_and_blocks_nobody(indexed: Shop
     monkeypatch.setattr(Catalog, "products_by_id", refuse)
     poison = tell_product(indexed, 102)
     good = tell_product(indexed, 101)
-    figures = drain(indexed).counts["events"]
+    stats = drain(indexed).counts["events"]
     indexed.refresh()
     assert states(indexed) == {poison: "dead", good: "done"}
-    assert (figures["events_dead"], figures["events_done"]) == (1, 1)
+    assert (stats["events_dead"], stats["events_done"]) == (1, 1)
     assert dead_letters(indexed).keys() == {"product-102"}
     assert indexed.documents()["product-101"]["name"] == "Not blocked"
 

@@ -49,12 +49,12 @@ def test_a_drain_waits_for_a_search_cluster_that_is_away(relayed: tuple[Shop, Re
 
     monkeypatch.setattr(BulkIndex, "write", leave_and_write)
     monkeypatch.setattr(SearchCluster, "check", look)
-    figures = drain(shop).counts["events"]
+    stats = drain(shop).counts["events"]
     shop.refresh()
     assert len(looks) == 4
     assert states(shop) == dict.fromkeys(numbers, "done")
-    assert balances(figures)
-    assert (figures["events_received"], figures["read"], figures["written"], figures["unchanged"]) == (2, 2, 1, 1)
+    assert balances(stats)
+    assert (stats["events_received"], stats["read"], stats["written"], stats["unchanged"]) == (2, 2, 1, 1)
     assert shop.documents()["product-101"]["name"] == "Written later"
     assert dead_letters(shop) == {}
 

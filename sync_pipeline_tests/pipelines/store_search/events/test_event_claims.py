@@ -20,7 +20,7 @@ from sync_pipeline.batches.queue import kept_waiting, reap
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.errors import UnauthorizedError
-from sync_pipeline.pipelines.store_search.events.claims import DEADLY_AFTER, EventClaims
+from sync_pipeline.pipelines.store_search.events.claims import POISON_AFTER, EventClaims
 from sync_pipeline.pipelines.store_search.events.drain import Drain
 from sync_pipeline.pipelines.store_search.events.inbox import NewEvent, store_events
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
@@ -81,7 +81,7 @@ def test_a_drain_that_was_overtaken_acknowledges_nothing(indexed: Shop):
     ledger.fail(late, kind="lost", message="slept")
     heir = ledger.claim(ledger.request(events_request(indexed.hash)).id, run_id="heir", planned=["events"])
     acquire(ledger, heir.scope, LaneName.EVENTS, lane_holder(heir))
-    for refused in (claims.free, lambda: claims.take(10), lambda: claims.end({event.id: "done"}, {})):
+    for refused in (claims.requeue_orphaned, lambda: claims.take(10), lambda: claims.end({event.id: "done"}, {})):
         with pytest.raises(FencedError):
             refused()
     assert states(indexed) == {number: "claimed"}
@@ -118,9 +118,9 @@ def test_an_event_that_is_told_again_while_a_dead_drain_has_it_is_one_event(inde
     store_events(ledger, [event_of(indexed, 101, "a")])
     assert [event.state for event in rows(indexed)] == ["claimed", "waiting"]
     ledger.fail(dead.batch, kind="lost", message="killed")
-    figures = drain(indexed).counts["events"]
+    stats = drain(indexed).counts["events"]
     assert [(event.state, event.received) for event in rows(indexed)] == [("done", 3)]
-    assert (figures["events_received"], figures["events_coalesced"]) == (3, 2)
+    assert (stats["events_received"], stats["events_coalesced"]) == (3, 2)
 
 
 @pytest.mark.invariant("1.3", "3.4")
@@ -138,7 +138,7 @@ def test_events_are_freed_while_the_same_ones_are_stored(indexed: Shop):
         telling = threads.submit(tell)
         while not telling.done():
             claims.take(1000)
-            claims.give_back()
+            claims.release_claims()
         telling.result()
     assert {(event.state, event.received, event.attempts) for event in rows(indexed)} == {("waiting", rounds, 0)}
 
@@ -161,7 +161,7 @@ def test_an_event_that_kills_its_drains_is_soon_alone_and_then_a_dead_letter(
     told = {number: tell_product(indexed, number) for number in numbers}
     tell_product(indexed, 102)  # more of the same do not kill more drains
     monkeypatch.setattr(Catalog, "products_by_id", die)
-    for _ in range(DEADLY_AFTER):
+    for _ in range(POISON_AFTER):
         with pytest.raises(KilledError):
             drain(indexed)
         close_silent(indexed)
@@ -206,7 +206,7 @@ def close_silent(shop: Shop) -> None:
 def test_a_failure_that_is_no_events_fault_is_not_held_against_it(indexed: Shop):
     number = tell_product(indexed, 101)
     indexed.sandbox.admin.inject(indexed.hash, FaultKind.WRONG_TOKEN)
-    for _ in range(DEADLY_AFTER + 1):
+    for _ in range(POISON_AFTER + 1):
         with pytest.raises(UnauthorizedError):
             drain(indexed)
         assert states(indexed) == {number: "waiting"}
@@ -223,11 +223,11 @@ def test_a_hundred_thousand_duplicates_are_one_event_and_counted(indexed: Shop):
         others = [event_of(indexed, 102 + number % 50, str(102 + number % 50)) for number in range(500)]
         store_events(ledger, [*[event_of(indexed, 101, "101")] * 1000, *others[start % 7 :]])
     assert len(rows(indexed)) == 51
-    figures = drain(indexed).counts["events"]
+    stats = drain(indexed).counts["events"]
     assert {event.state for event in rows(indexed)} == {"done"}
-    assert figures["events_done"] == 51
-    assert figures["events_received"] == sum(event.received for event in rows(indexed)) > 100_000
-    assert figures["events_coalesced"] == figures["events_received"] - 51
+    assert stats["events_done"] == 51
+    assert stats["events_received"] == sum(event.received for event in rows(indexed)) > 100_000
+    assert stats["events_coalesced"] == stats["events_received"] - 51
 
 
 @pytest.mark.invariant("6.6")

@@ -50,6 +50,6 @@ def test_figures_balance_only_when_every_record_has_its_outcome(lost: str):
     books = Books(read=6, absent=1)
     for outcome in [*Outcome, Outcome.WRITTEN]:
         books.count(outcome)
-    figures = books.as_dict()
-    assert balances(figures)
-    assert not balances({**figures, lost: figures[lost] + 1})
+    stats = books.as_dict()
+    assert balances(stats)
+    assert not balances({**stats, lost: stats[lost] + 1})

@@ -73,10 +73,10 @@ def test_an_incremental_dry_run_counts_as_the_batch_does(shop: Shop):
     expected = preview(shop, mode="incremental")
     counts = shop.run_plain(mode="incremental").counts
     for part, one in expected.items():
-        figures = counts[part]
-        assert (one.create + one.update, one.delete) == (figures["written"], figures["deleted"])
-        assert (one.unchanged, one.filtered) == (figures["unchanged"], figures["filtered"])
-        assert one.dead_lettered == figures["dead_lettered"]
+        stats = counts[part]
+        assert (one.create + one.update, one.delete) == (stats["written"], stats["deleted"])
+        assert (one.unchanged, one.filtered) == (stats["unchanged"], stats["filtered"])
+        assert one.dead_lettered == stats["dead_lettered"]
 
 
 def test_a_selective_dry_run_looks_at_the_named_ones(shop: Shop):

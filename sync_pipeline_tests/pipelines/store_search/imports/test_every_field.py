@@ -50,10 +50,10 @@ def assert_served_as_the_rules_say(shop: Shop, batch: SyncBatch, raw: RawShop) -
     of_kind = {"products": ["product"], "categories": ["category", "page"], "blog": ["post"]}
     for kind in KINDS:
         number = sum(types[name] for name in of_kind[kind.word])
-        figures = batch.counts[kind.part]
+        stats = batch.counts[kind.part]
         assert {hit["_source"]["type"] for hit in hits(shop, kind.alias(shop.hash))} == set(of_kind[kind.word])
-        assert len(hits(shop, kind.alias(shop.hash))) == figures["written"] == number
-        assert figures.get("reasons", {}) == {f"filtered:{one}": n for one, n in Counter(reasons[kind.part]).items()}
+        assert len(hits(shop, kind.alias(shop.hash))) == stats["written"] == number
+        assert stats.get("reasons", {}) == {f"filtered:{one}": n for one, n in Counter(reasons[kind.part]).items()}
     aliases = sorted(sorted(names) for names in shop.indices().values())
     assert aliases == sorted(sorted([f"store-{shop.hash}", kind.alias(shop.hash)]) for kind in KINDS)
 

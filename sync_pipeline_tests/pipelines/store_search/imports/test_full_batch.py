@@ -170,9 +170,9 @@ def test_a_record_that_cannot_be_indexed_becomes_a_dead_letter_and_the_rest_is_i
     shop.sandbox.admin.update(shop.hash, "products", 102, {"price": {"amount": "a lot"}})
     batch, result = shop.run(BatchType.PRODUCT)
     assert result.success
-    figures = batch.counts["products"]
-    assert figures["dead_lettered"] == 2
-    assert {"dead_lettered:no_name", "dead_lettered:malformed"} <= figures["reasons"].keys()
+    stats = batch.counts["products"]
+    assert stats["dead_lettered"] == 2
+    assert {"dead_lettered:no_name", "dead_lettered:malformed"} <= stats["reasons"].keys()
     documents = shop.documents()
     assert not {"product-101", "product-102"} & documents.keys()
     assert "product-103" in documents

@@ -13,7 +13,7 @@ from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 pytestmark = pytest.mark.real_elasticsearch
 
 
-def figures(shop: Shop, batch_type: BatchType = BatchType.ALL, **options: Any) -> dict[str, Any]:
+def stats(shop: Shop, batch_type: BatchType = BatchType.ALL, **options: Any) -> dict[str, Any]:
     """The figures of a batch that must complete."""
     batch, result = shop.run(batch_type, **options)
     assert result.success, batch.error
@@ -22,9 +22,9 @@ def figures(shop: Shop, batch_type: BatchType = BatchType.ALL, **options: Any) -
 
 
 def test_an_incremental_batch_without_changes_writes_nothing_and_moves_no_alias(shop: Shop):
-    figures(shop)
+    stats(shop)
     indices, documents = shop.indices(), shop.documents()
-    counts = figures(shop, mode="incremental")
+    counts = stats(shop, mode="incremental")
     for part in ("products", "categories", "blog_posts"):
         assert counts[part]["mode"] == "incremental"
         assert (counts[part]["written"], counts[part]["deleted"], counts[part]["absent"]) == (0, 0, 0)
@@ -36,7 +36,7 @@ def test_an_incremental_batch_without_changes_writes_nothing_and_moves_no_alias(
 
 @pytest.mark.invariant("2.9", "3.2")
 def test_only_what_changed_is_written(shop: Shop):
-    figures(shop)
+    stats(shop)
     indices = shop.indices()
     admin = shop.sandbox.admin
     admin.update(shop.hash, "products", 101, {"name": "Skerry Four-Seat Sofa"})
@@ -45,7 +45,7 @@ def test_only_what_changed_is_written(shop: Shop):
     new = admin.create(shop.hash, "products", {"name": "Brand-new Hammock", "price": 89})
     page = next(key for key in shop.documents() if key.startswith("page-"))
     admin.update(shop.hash, "pages", int(page.partition("-")[2]), {"name": "All about us"})
-    counts = figures(shop, mode="incremental")
+    counts = stats(shop, mode="incremental")
     products = counts["products"]
     assert (products["written"], products["deleted"], products["absent"]) == (2, 2, 1)
     assert (counts["categories"]["written"], counts["categories"]["deleted"]) == (1, 0)
@@ -59,7 +59,7 @@ def test_only_what_changed_is_written(shop: Shop):
 
 @pytest.mark.invariant("2.9")
 def test_products_follow_their_brand_and_their_category_although_nobody_dated_them(shop: Shop):
-    figures(shop)
+    stats(shop)
     before = shop.documents()
     sofa = before["product-101"]
     branded = {key for key, document in before.items() if document.get("brand") == sofa["brand"]}
@@ -73,35 +73,35 @@ def test_products_follow_their_brand_and_their_category_although_nobody_dated_th
     brand = next(record["id"] for record in brands.all() if record["name"] == sofa["brand"])
     shop.sandbox.admin.update(shop.hash, "brands", brand, {"name": "Harbour and Pine"})
     shop.sandbox.admin.update(shop.hash, "categories", living_room, {"name": "Lounge"})
-    counts = figures(shop, BatchType.PRODUCT, mode="incremental")
+    counts = stats(shop, BatchType.PRODUCT, mode="incremental")
     assert counts["products"]["written"] == len(branded | placed)
     after = shop.documents()
     assert {after[key]["brand"] for key in branded} == {"Harbour and Pine"}
     assert after["product-101"]["categories"] == ["Home > Lounge > Sofas"]
-    assert figures(shop, BatchType.PRODUCT, mode="incremental")["products"]["written"] == 0
+    assert stats(shop, BatchType.PRODUCT, mode="incremental")["products"]["written"] == 0
 
 
 @pytest.mark.invariant("2.9")
 def test_what_the_index_lacks_is_found_although_nobody_dated_it(shop: Shop):
-    figures(shop)
+    stats(shop)
     shop.delete_document("products", "product-110")
-    counts = figures(shop, BatchType.PRODUCT, mode="incremental")
+    counts = stats(shop, BatchType.PRODUCT, mode="incremental")
     assert counts["products"]["written"] == 1
     assert "product-110" in shop.documents()
 
 
 def test_without_an_index_to_go_on_from_an_incremental_batch_is_a_full_one(shop: Shop):
-    counts = figures(shop, mode="incremental")
+    counts = stats(shop, mode="incremental")
     assert {counts[part]["mode"] for part in ("products", "categories", "blog_posts")} == {"full"}
     assert len(shop.served()) == 3
 
 
 def test_an_index_of_another_mapping_is_built_anew_by_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    figures(shop)
+    stats(shop)
     before = shop.served()
     for module in ("live", "index_definition"):
         monkeypatch.setattr(f"sync_pipeline.pipelines.store_search.{module}.MAPPING_VERSION", 4711)
-    counts = figures(shop, mode="incremental")
+    counts = stats(shop, mode="incremental")
     assert counts["products"]["mode"] == "full"
     assert not before & shop.served()
 
@@ -109,7 +109,7 @@ def test_an_index_of_another_mapping_is_built_anew_by_itself(shop: Shop, monkeyp
 @pytest.mark.invariant("4.1", "4.3")
 @pytest.mark.parametrize("fault", [FaultKind.EMPTY_LIST, FaultKind.SHORT_LIST])
 def test_an_incremental_batch_does_not_delete_what_a_short_listing_lacks(shop: Shop, fault: FaultKind):
-    figures(shop)
+    stats(shop)
     before = shop.documents()
     shop.sandbox.admin.inject(shop.hash, fault, path="*/v3/catalog/products", items=3)
     batch, result = shop.run(BatchType.PRODUCT, mode="incremental")
@@ -119,14 +119,14 @@ def test_an_incremental_batch_does_not_delete_what_a_short_listing_lacks(shop: S
 
 
 def test_a_selective_batch_does_the_named_ones_and_nothing_else(shop: Shop):
-    figures(shop)
+    stats(shop)
     admin = shop.sandbox.admin
     admin.update(shop.hash, "products", 101, {"name": "Named"})
     admin.update(shop.hash, "products", 104, {"name": "Not named"})
     admin.update(shop.hash, "products", 102, {"is_visible": False})
     admin.delete(shop.hash, "products", 103)
     indices = shop.indices()
-    counts = figures(shop, BatchType.PRODUCT, mode="selective", ids=["101", "102", "103", "105"])
+    counts = stats(shop, BatchType.PRODUCT, mode="selective", ids=["101", "102", "103", "105"])
     products = counts["products"]
     assert (products["read"], products["absent"]) == (3, 1)
     assert (products["written"], products["deleted"], products["unchanged"]) == (1, 2, 1)
@@ -138,12 +138,12 @@ def test_a_selective_batch_does_the_named_ones_and_nothing_else(shop: Shop):
 
 
 def test_a_selection_may_name_documents_of_every_kind(shop: Shop):
-    figures(shop)
+    stats(shop)
     documents = shop.documents()
     category = next(key for key in documents if key.startswith("category-"))
     post = next(key for key in documents if key.startswith("post-"))
     shop.sandbox.admin.update(shop.hash, "posts", int(post.partition("-")[2]), {"title": "Rewritten"})
-    counts = figures(shop, mode="selective", ids=[category, post, "page-4711"])
+    counts = stats(shop, mode="selective", ids=[category, post, "page-4711"])
     assert (counts["categories"]["unchanged"], counts["categories"]["absent"]) == (1, 1)
     assert counts["blog_posts"]["written"] == 1
     assert shop.documents()[post]["title"] == "Rewritten"
@@ -156,9 +156,9 @@ def test_a_selective_batch_needs_an_index(shop: Shop):
 
 
 def test_a_changed_stop_word_does_not_hide_the_index_from_incremental_batches(shop: Shop):
-    figures(shop)
+    stats(shop)
     shop.pipeline.stores.add_stop_words(shop.hash, ["please"])
-    figures(shop, BatchType.STOP_WORDS)
+    stats(shop, BatchType.STOP_WORDS)
     shop.sandbox.admin.update(shop.hash, "products", 101, {"name": "After the reindex"})
-    counts = figures(shop, mode="incremental")
+    counts = stats(shop, mode="incremental")
     assert (counts["products"]["mode"], counts["products"]["written"]) == ("incremental", 1)

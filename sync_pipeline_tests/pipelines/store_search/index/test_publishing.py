@@ -96,7 +96,7 @@ def test_what_is_found_gone_during_a_build_is_not_in_the_index_when_it_is_swappe
     async def find_it_gone_and_publish(build: StoreBuild, kind: Kind, name: str, **written: Any) -> dict[str, Any]:
         if kind is PRODUCTS:
             gone = Operation("product-110", ledger.next_version(), Action.DELETE, absent=True)
-            Tombstones(ledger, build.part.batch.scope, batch_id=4711).bury([gone])
+            Tombstones(ledger, build.part.batch.scope, batch_id=4711).record_tombstones([gone])
         return await publish(build, kind, name, **written)
 
     async def look_and_swap(indices: StoreIndices, new: Mapping[str, str]) -> Any:
@@ -169,7 +169,7 @@ def test_who_was_overtaken_publishes_removes_and_changes_nothing(shop: Shop):
         await build.put_synonyms()
 
     async def remove(build: StoreBuild) -> None:
-        await build.remove_ownerless(PRODUCTS)
+        await build.remove_orphaned(PRODUCTS)
 
     for work in (publish, put_synonyms, remove):
         with pytest.raises(FencedError), overtaken(shop) as part:

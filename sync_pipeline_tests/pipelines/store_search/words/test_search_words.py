@@ -38,9 +38,9 @@ def test_a_stop_word_is_applied_while_searches_go_on_without_a_call_to_bigcommer
     with searching(shop, "kettle lantern"):
         batch, result = shop.run(BatchType.STOP_WORDS)
     assert result.success
-    figures = batch.counts["stop_words"]
-    assert figures["reindexed"].keys() == {"products", "categories", "blog"}
-    assert figures["own"] == 1
+    stats = batch.counts["stop_words"]
+    assert stats["reindexed"].keys() == {"products", "categories", "blog"}
+    assert stats["own"] == 1
     assert shop.sandbox.admin.counters(shop.hash).total() == 0
     assert not indices & shop.served()
     assert shop.documents() == documents
@@ -66,11 +66,11 @@ def test_what_was_deleted_before_stop_words_change_stays_deleted_and_the_rest_ke
     before = {key: version for key, (version, _) in versions(shop).items()}
     asyncio.run(delete(shop, deleted, version))
     shop.pipeline.stores.add_stop_words(shop.hash, ["kettle"])
-    figures = step(shop, Part.STOP_WORDS)
+    stats = step(shop, Part.STOP_WORDS)
     after = {key: version for key, (version, _) in versions(shop).items()}
     assert before.pop(deleted) < version
     assert after == before
-    assert sum(figures["reindexed"].values()) == len(after)
+    assert sum(stats["reindexed"].values()) == len(after)
 
 
 @pytest.mark.invariant("5.3")
@@ -115,10 +115,10 @@ def test_an_index_of_another_mapping_is_left_alone_and_named(shop: Shop, monkeyp
     indices = shop.indices()
     shop.pipeline.stores.add_stop_words(shop.hash, ["kettle"])
     monkeypatch.setattr(search_words, "MAPPING_VERSION", MAPPING_VERSION + 1)
-    figures = step(shop, Part.STOP_WORDS)
-    assert figures["reindexed"] == {}
-    assert figures["skipped"].keys() == {"products", "categories", "blog"}
-    assert f"mapping version {MAPPING_VERSION}, not {MAPPING_VERSION + 1}" in figures["skipped"]["products"]
+    stats = step(shop, Part.STOP_WORDS)
+    assert stats["reindexed"] == {}
+    assert stats["skipped"].keys() == {"products", "categories", "blog"}
+    assert f"mapping version {MAPPING_VERSION}, not {MAPPING_VERSION + 1}" in stats["skipped"]["products"]
     assert shop.indices() == indices
 
 
@@ -126,8 +126,8 @@ def test_an_index_of_another_mapping_is_left_alone_and_named(shop: Shop, monkeyp
 def test_a_store_without_an_index_takes_words_all_the_same(shop: Shop):
     shop.pipeline.stores.add_stop_words(shop.hash, ["kettle"])
     shop.pipeline.stores.add_synonym_rules(shop.hash, ["telly => television"])
-    figures = step(shop, Part.STOP_WORDS)
-    assert (figures["own"], figures["reindexed"], figures["skipped"]) == (1, {}, {})
+    stats = step(shop, Part.STOP_WORDS)
+    assert (stats["own"], stats["reindexed"], stats["skipped"]) == (1, {}, {})
     assert step(shop, Part.SYNONYMS) == {"rules": 1}
     assert shop.indices() == {}
     shop.run_plain()
@@ -140,8 +140,8 @@ def test_a_store_of_no_or_an_unknown_language_has_its_own_stop_words_and_no_stem
     shop = new_shop(language=language)
     shop.pipeline.stores.add_stop_words(shop.hash, ["kettle"])
     shop.run_plain()
-    figures = step(shop, Part.STOP_WORDS)
-    assert (figures["words"], figures["own"], figures["reindexed"]) == (1, 1, {})
+    stats = step(shop, Part.STOP_WORDS)
+    assert (stats["words"], stats["own"], stats["reindexed"]) == (1, 1, {})
     assert written(shop, "stop_words.txt") == ["kettle"]
     assert analysed(shop, "The kettle lanterns") == ["the", "lanterns"]
     assert shop.search("sofa")
