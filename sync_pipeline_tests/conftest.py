@@ -22,6 +22,9 @@ from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
+from sync_pipeline.pipelines.store_search.events import models as _events  # noqa: F401 - they add their tables
+from sync_pipeline.pipelines.store_search.stores import models as _stores  # noqa: F401
+from sync_pipeline.pipelines.store_search.stores import word_models as _words  # noqa: F401
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.recovery_times import pytest_terminal_summary
 

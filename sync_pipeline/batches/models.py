@@ -36,12 +36,14 @@ class SyncSchedule(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     pipeline: Mapped[str]
     scope: Mapped[str]
-    store_hash: Mapped[str | None] = mapped_column(ForeignKey("stores.hash", ondelete="CASCADE"))
+    store_hash: Mapped[str | None]
     type: Mapped[str]
     mode: Mapped[str] = mapped_column(server_default="full")
     cron: Mapped[str]
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     active: Mapped[bool] = mapped_column(server_default=text("true"))
+    #: Why the pipeline lets it rest (`uninstalled`); None when it does not.
+    paused_reason: Mapped[str | None]
     #: When its next batch is due; moved when its batch ends, however it ends.
     next_run_at: Mapped[datetime]
     created_at: Mapped[datetime]
@@ -60,17 +62,35 @@ class SyncBatch(Base):
         Index(None, "status", "requested_at"),
         Index(None, "store_hash", "requested_at"),
         Index("uq_sync_batches_dagster_run_id", "dagster_run_id", unique=True),
+        Index("ix_sync_batches_scope_id", "scope", text("id DESC")),
+        Index(
+            "ix_sync_batches_unfinished",
+            *("pipeline", "lane", "scope"),
+            postgresql_where=text("status IN ('pending', 'processing')"),
+        ),
+        Index("ix_sync_batches_schedule_id", "schedule_id"),
+        Index("ix_sync_batches_retryable", "id", postgresql_where=text("status = 'failed' AND attempt < max_attempts")),
+        Index(
+            "uq_sync_batches_while_pending",
+            *("pipeline", "scope", "type", "mode"),
+            unique=True,
+            postgresql_where=text("status = 'pending' AND unique_while_pending"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     pipeline: Mapped[str]
     scope: Mapped[str]
     store_hash: Mapped[str | None]
-    #: The lane of the scope that its run holds.
-    lane: Mapped[str] = mapped_column(server_default="bulk")
+    #: The lane of the scope that its run holds; None for one that writes nothing, or whose claims fence themselves.
+    lane: Mapped[str | None]
     type: Mapped[str]
     mode: Mapped[str] = mapped_column(server_default="full")
     ids: Mapped[list[str] | None]
+    #: What else was asked for, in the pipeline's own words, and checked by it.
+    options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    #: Asked for unless one alike waits already: there is never a second one pending.
+    unique_while_pending: Mapped[bool] = mapped_column(server_default=text("false"))
     trigger: Mapped[str]
     status: Mapped[str] = mapped_column(server_default=Status.PENDING.value)
     is_scheduled: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import exists, select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from sync_pipeline.batches.cron import CronError, next_run
@@ -18,7 +18,6 @@ from sync_pipeline.batches.models import SyncBatch, SyncSchedule
 from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
 from sync_pipeline.batches.states import UNFINISHED
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.stores.models import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,14 +107,18 @@ def remove_schedule(ledger: Ledger, schedule_id: int) -> None:
 def request_due(ledger: Ledger, pipeline: str, retries: int) -> Sequence[SyncBatch]:
     """Gives every active schedule that is due and has no unfinished batch a pending one; returns these.
 
-    Two who ask at once never make two: each schedule is locked, and looked at again under the lock. A store that
-    uninstalled the app is left out.
+    Two who ask at once never make two: each schedule is locked, and looked at again under the lock. Those that their
+    pipeline lets rest (``pause_schedules``) are left out.
     """
     now = ledger.clock.now()
-    uninstalled = exists().where(Store.hash == SyncSchedule.store_hash, Store.uninstalled_at.is_not(None))
     its_time_has_come = (
         select(SyncSchedule)
-        .where(SyncSchedule.pipeline == pipeline, SyncSchedule.active, SyncSchedule.next_run_at <= now, ~uninstalled)
+        .where(
+            SyncSchedule.pipeline == pipeline,
+            SyncSchedule.active,
+            SyncSchedule.paused_reason.is_(None),
+            SyncSchedule.next_run_at <= now,
+        )
         .order_by(SyncSchedule.next_run_at, SyncSchedule.id)
         .with_for_update(skip_locked=True)
     )
@@ -129,6 +132,11 @@ def request_due(ledger: Ledger, pipeline: str, retries: int) -> Sequence[SyncBat
         return [
             ledger.add(session, _request(schedule, retries)) for schedule in schedules if schedule.id not in at_work
         ]
+
+
+def pause_schedules(session: Session, scope: str, reason: str | None) -> None:
+    """Lets a scope's schedules rest for ``reason``, or, with None, go on. In a transaction that is under way."""
+    session.execute(update(SyncSchedule).where(SyncSchedule.scope == scope).values(paused_reason=reason))
 
 
 def lock_schedule(session: Session, schedule_id: int | None) -> SyncSchedule | None:

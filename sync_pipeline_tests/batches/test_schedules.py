@@ -17,6 +17,7 @@ from sync_pipeline.batches.schedules import (
     change_schedule,
     get_schedule,
     list_schedules,
+    pause_schedules,
     remove_schedule,
     request_due,
 )
@@ -130,9 +131,7 @@ def test_ends_and_ticks_and_removals_at_once_do_not_block_each_other(
                 ledger.fail(left, kind="x", message="y")
 
 
-def test_an_inactive_schedule_and_a_store_that_uninstalled_the_app_are_left_out(
-    ledger: Ledger, clock: ManualClock, nightly: SyncSchedule
-):
+def test_schedule_that_is_inactive_or_paused_is_left_out(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
     change_schedule(ledger, nightly.id, active=False)
     clock.advance(2 * DAY.total_seconds())
     assert request_due(ledger, PIPELINE, 0) == []
@@ -140,8 +139,11 @@ def test_an_inactive_schedule_and_a_store_that_uninstalled_the_app_are_left_out(
     change_schedule(ledger, nightly.id, active=True)
     clock.advance(DAY.total_seconds())
     with ledger.session() as session:
-        session.get_one(Store, "abc").uninstalled_at = clock.now()
+        pause_schedules(session, nightly.scope, "uninstalled")
     assert request_due(ledger, PIPELINE, 0) == []
+    with ledger.session() as session:
+        pause_schedules(session, nightly.scope, None)
+    assert len(request_due(ledger, PIPELINE, 0)) == 1
 
 
 def test_a_schedule_is_changed_and_removed_and_its_batches_stay(

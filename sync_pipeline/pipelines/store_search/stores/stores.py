@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ARRAY, Text, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from sync_pipeline.batches.schedules import pause_schedules
+from sync_pipeline.batches.scopes import forget_scope
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.stores.models import Store
 from sync_pipeline.pipelines.store_search.stores.word_models import StopWord, SynonymRule
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 # A hash becomes part of URLs, aliases (`store-{hash}`), file names and partition keys.
 _HASH = re.compile(r"[a-z0-9]{1,64}")
 WEBHOOK_SECRET_BYTES = 32
+#: Why the schedules of a store rest that uninstalled the app.
+UNINSTALLED = "uninstalled"
 SECRET_FIELDS = ("token", "webhook_secret", "client_secret")
 
 
@@ -101,9 +105,13 @@ class Stores:
             return session.scalars(select(Store).order_by(Store.hash)).all()
 
     def remove(self, store_hash: str) -> None:
-        """Forgets the store, its secrets and its search configuration; its batches stay as history."""
+        """Forgets the store, its secrets and its search configuration, and ends what is asked of it.
+
+        Its batches stay as history.
+        """
         with self.ledger.session() as session:
             session.delete(_existing(session, store_hash))
+        forget_scope(self.ledger, store_scope(store_hash))
 
     def secret(self, store: Store, field: str = "token") -> str | None:
         """The plain secret, in memory only. Raises SecretKeysError when its key is missing."""
@@ -117,11 +125,13 @@ class Stores:
             row.token = self._seal(store_hash, "token", token)
             row.uninstalled_at = None
             row.updated_at = self.ledger.clock.now()
+            pause_schedules(session, store_scope(store_hash), None)
 
     def mark_uninstalled(self, store_hash: str) -> None:
         """Notes that the store uninstalled the app: nothing is asked of it any more, until a new token comes."""
         with self.ledger.session() as session:
             _existing(session, store_hash).uninstalled_at = self.ledger.clock.now()
+            pause_schedules(session, store_scope(store_hash), UNINSTALLED)
 
     def webhook_secret(self, store_hash: str) -> str:
         """The secret that the store's events carry; a random one is made and sealed when it has none."""
