@@ -1,20 +1,33 @@
 """The errors a person sees: one line each, with the exit status that INTERFACE.md promises.
 
 What belongs here: the base classes that every room shares. An error that only one room raises lives in that room and
-derives from one of these. What does not: retry policy (delivery/) and any wording about one outside system.
+derives from one of these. What does not: how often and when something is tried again (batches/retries.py), and any
+wording about one outside system.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Retry(StrEnum):
+    """Whether a batch that failed so may be tried again, by whom."""
+
+    LATER = "later"  # by the ledger itself, after a while: the reason may pass
+    NEVER = "never"  # the same request fails in the same way
+    PERSON = "person"  # when a person has decided or mended something
 
 
 class SyncPipelineError(Exception):
     """A failure told in one line a person can act on.
 
-    ``kind`` is a short stable word for machines (stored with the batch); ``exit_status`` is the command's exit code.
+    ``kind`` is a short stable word for machines (stored with the batch); ``exit_status`` is the command's exit code;
+    ``retry`` says whether the ledger tries the batch again.
     """
 
     kind = "error"
     exit_status = 1
+    retry = Retry.NEVER
 
 
 class UsageError(SyncPipelineError):
@@ -29,6 +42,7 @@ class ServiceUnavailableError(SyncPipelineError):
 
     kind = "unavailable"
     exit_status = 3
+    retry = Retry.LATER
 
 
 def one_line(error: BaseException | str, limit: int = 500) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.errors import Retry, SyncPipelineError
 
 
 class Action(StrEnum):
@@ -97,6 +97,7 @@ class DestinationError(SyncPipelineError):
     """A whole chunk was not taken, and the same chunk will not be taken later either (wrong key, missing index)."""
 
     kind = "destination"
+    retry = Retry.PERSON
 
 
 class RetryableDestinationError(DestinationError):
@@ -107,6 +108,7 @@ class RetryableDestinationError(DestinationError):
 
     kind = "destination_unavailable"
     exit_status = 3
+    retry = Retry.LATER
 
     def __init__(self, message: str, wait: float | None = None) -> None:
         super().__init__(message)
@@ -117,3 +119,4 @@ class ChunkRejectedError(DestinationError):
     """A whole chunk was refused because of what is in it (too large, malformed); a part of it may be taken."""
 
     kind = "chunk_rejected"
+    retry = Retry.NEVER

@@ -15,7 +15,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import ScopeLock
-from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.errors import Retry, SyncPipelineError
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
@@ -31,12 +31,14 @@ class LaneBusyError(SyncPipelineError):
     """Another batch holds the lane."""
 
     kind = "lane_busy"
+    retry = Retry.LATER
 
 
 class FencedError(SyncPipelineError):
     """The lane was taken over by a later holder: this one must not write any more."""
 
     kind = "fenced"
+    retry = Retry.LATER
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.schedules import lock_schedule, move_on
 from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
 from sync_pipeline.clock import Clock, SystemClock
-from sync_pipeline.errors import SyncPipelineError, UsageError
+from sync_pipeline.errors import Retry, SyncPipelineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -179,11 +179,18 @@ class Ledger:
         return self._end(batch, Event.COMPLETE, None)
 
     def fail(
-        self, batch: SyncBatch, *, kind: str, message: str, part: str | None = None, exit_status: int = 1
+        self,
+        batch: SyncBatch,
+        *,
+        kind: str,
+        message: str,
+        part: str | None = None,
+        exit_status: int = 1,
+        retry: Retry = Retry.NEVER,
     ) -> SyncBatch:
         """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over."""
         error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash, "exit_status": exit_status}
-        return self._end(batch, Event.FAIL, {**error, "at": self.clock.now().isoformat()})
+        return self._end(batch, Event.FAIL, {**error, "retry": retry.value, "at": self.clock.now().isoformat()})
 
     def cancel(self, batch_id: int) -> SyncBatch:
         """Ends a batch that is not over, pending or processing; its run may write no more.

@@ -114,7 +114,7 @@ class SyncBatch(Base):
     counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     #: Running figures by part, written with the heartbeat.
     progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
-    #: `{kind, message, part, store, exit_status, at}` of the failure.
+    #: `{kind, message, part, store, exit_status, retry, at}` of the failure.
     error: Mapped[dict[str, Any] | None]
 
 

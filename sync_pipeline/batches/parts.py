@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, acquir
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
-from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,20 +154,32 @@ def _beating(part: BatchPart) -> Iterator[None]:
 
 
 def _close_failed(ledger: Ledger, batch: SyncBatch, error: BaseException) -> None:
-    kind, message, exit_status = describe(error)
-    log.error("batch failed", batch=batch.id, store=batch.store_hash, type=batch.type, kind=kind, error=message)
+    failure = describe(error)
+    log.error(
+        "batch failed", batch=batch.id, scope=batch.scope, type=batch.type, kind=failure.kind, error=failure.message
+    )
     try:
-        ledger.fail(batch, kind=kind, message=message, exit_status=exit_status)
+        ledger.fail(batch, **asdict(failure))
     except BatchLostError:
         return  # closed by another meanwhile, with its own reason
     except LedgerUnavailableError as away:
         log.error("batch left open for the reaper", batch=batch.id, error=one_line(away))
 
 
-def describe(error: BaseException) -> tuple[str, str, int]:
-    """The kind, the one line and the exit status that the ledger keeps of an error."""
+@dataclass(frozen=True)
+class Failure:
+    """What the ledger keeps of an error, as ``Ledger.fail`` takes it."""
+
+    kind: str
+    message: str
+    exit_status: int
+    retry: Retry
+
+
+def describe(error: BaseException) -> Failure:
+    """Reads what the ledger keeps of an error. One that nobody foresaw may pass; the end of a run is a decision."""
     if isinstance(error, SyncPipelineError):
-        return error.kind, one_line(error), error.exit_status
+        return Failure(error.kind, one_line(error), error.exit_status, error.retry)
     if not isinstance(error, Exception):  # KeyboardInterrupt, Dagster's termination of the run
-        return "cancelled", "the run was terminated", 1
-    return "internal", one_line(f"{type(error).__name__}: {error}"), 1
+        return Failure("cancelled", "the run was terminated", 1, Retry.PERSON)
+    return Failure("internal", one_line(f"{type(error).__name__}: {error}"), 1, Retry.LATER)

@@ -14,6 +14,7 @@ from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
+from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +106,12 @@ def reap(ledger: Ledger) -> Sequence[SyncBatch]:
         message = "its run gave no sign of life for 30 s" if batch.heartbeat_at else "its run never started"
         try:
             reaped.append(
-                ledger.fail(batch, kind="lost", message=f"{message}: `sync-pipeline batches retry {batch.id}`")
+                ledger.fail(
+                    batch,
+                    kind="lost",
+                    message=f"{message}: `sync-pipeline batches retry {batch.id}`",
+                    retry=Retry.LATER,
+                )
             )
         except BatchLostError:
             continue  # it ended, or another reaper was first

@@ -121,8 +121,8 @@ def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
         return batch, 0
     if batch.status in {Status.PENDING, Status.PROCESSING}:
         # The run could not even close it: say why, and leave no batch open behind.
-        kind, message, exit_status = describe(unexpected or SyncPipelineError("the run ended without a result"))
-        batch = here.ledger.fail(batch, kind=kind, message=message, exit_status=exit_status)
+        failure = describe(unexpected or SyncPipelineError("the run ended without a result"))
+        batch = here.ledger.fail(batch, **asdict(failure))
     return batch, int((batch.error or {}).get("exit_status", 1))
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.errors import Retry, SyncPipelineError
 from sync_pipeline.operations import Outcome
 
 
@@ -17,6 +17,7 @@ class BooksError(SyncPipelineError):
     """The books do not balance: a record was lost or counted twice. The batch fails, whatever was written."""
 
     kind = "books"
+    retry = Retry.PERSON
 
 
 @dataclass

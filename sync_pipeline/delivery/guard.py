@@ -6,7 +6,7 @@ lose 20 records.
 
 from __future__ import annotations
 
-from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.errors import Retry, SyncPipelineError
 
 MAX_SHARE = 0.15
 MAX_RECORDS = 20
@@ -16,6 +16,7 @@ class DeleteGuardError(SyncPipelineError):
     """More records would vanish than the guard allows; nothing was deleted."""
 
     kind = "delete_guard"
+    retry = Retry.PERSON
 
 
 def check_deletes(*, what: str, before: int, deletes: int, confirmed: bool) -> None:

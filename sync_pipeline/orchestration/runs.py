@@ -17,7 +17,7 @@ from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.states import Status
-from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, UsageError, one_line
+from sync_pipeline.errors import Retry, ServiceUnavailableError, SyncPipelineError, UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -116,7 +116,7 @@ def close_batch(ledger: Ledger, run: dg.DagsterRun, what: str) -> SyncBatch | No
         return None
     message = f"its run {what}: `sync-pipeline batches retry {batch.id}`"
     try:
-        return ledger.fail(batch, kind="lost", message=message)
+        return ledger.fail(batch, kind="lost", message=message, retry=Retry.LATER)
     except BatchLostError:
         return None  # closed by its run or a reaper at this very moment
 

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
 
+from sync_pipeline.batches.lanes import FencedError, LaneBusyError
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.parts import describe
 from sync_pipeline.batches.requests import BatchRequest
 from sync_pipeline.batches.retries import retry_failed, wait_after
 from sync_pipeline.batches.states import IllegalTransitionError
+from sync_pipeline.connectors.bigcommerce.errors import (
+    BadAnswerError,
+    IncompleteListingError,
+    UnauthorizedError,
+    UnreachableError,
+)
+from sync_pipeline.delivery.books import BooksError
+from sync_pipeline.delivery.guard import DeleteGuardError
+from sync_pipeline.pipelines.store_search.stores.stores import UnknownStoreError
 from sync_pipeline_tests.clocks import ManualClock
 
 REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all", max_attempts=3)
 
 
-def failed(ledger: Ledger, kind: str, exit_status: int = 1, *, max_attempts: int = 3) -> SyncBatch:
+def failed(ledger: Ledger, error: BaseException, *, max_attempts: int = 3) -> SyncBatch:
     batch = ledger.request(replace(REQUEST, max_attempts=max_attempts))
-    return ledger.fail(
-        ledger.claim(batch.id, run_id=f"run-{batch.id}", planned=[]), kind=kind, message="x", exit_status=exit_status
-    )
+    claimed = ledger.claim(batch.id, run_id=f"run-{batch.id}", planned=[])
+    return ledger.fail(claimed, **asdict(describe(error)))
 
 
 @pytest.mark.parametrize(
-    ("kind", "exit_status"),
-    [("unreachable", 3), ("lost", 1), ("fenced", 1), ("lane_busy", 1), ("internal", 1)],
+    "error",
+    [
+        UnreachableError("abc", "x"),
+        IncompleteListingError("abc", "x"),
+        FencedError("x"),
+        LaneBusyError("x"),
+        KeyError("x"),
+    ],
+    ids=lambda error: type(error).__name__,
 )
-def test_what_may_pass_is_tried_again_after_a_rest(ledger: Ledger, clock: ManualClock, kind: str, exit_status: int):
-    batch = failed(ledger, kind, exit_status)
+def test_failure_that_may_pass_is_retried_after_a_rest(ledger: Ledger, clock: ManualClock, error: Exception):
+    batch = failed(ledger, error)
     clock.advance(29)
     assert retry_failed(ledger) == []
     clock.advance(1)
@@ -39,24 +56,33 @@ def test_what_may_pass_is_tried_again_after_a_rest(ledger: Ledger, clock: Manual
 
 
 @pytest.mark.parametrize(
-    ("kind", "exit_status"),
-    [("cancelled", 1), ("unauthorized", 3), ("delete_guard", 1), ("books", 1), ("unknown_store", 2), ("bad_answer", 1)],
+    "error",
+    [
+        KeyboardInterrupt(),
+        UnauthorizedError("abc", "x"),
+        DeleteGuardError("x"),
+        BooksError("x"),
+        UnknownStoreError("x"),
+        BadAnswerError("abc", "x"),
+    ],
+    ids=lambda error: type(error).__name__,
 )
-def test_what_needs_a_person_is_not(ledger: Ledger, clock: ManualClock, kind: str, exit_status: int):
-    failed(ledger, kind, exit_status)
+def test_failure_that_needs_a_person_is_not_retried(ledger: Ledger, clock: ManualClock, error: BaseException):
+    failed(ledger, error)
     clock.advance(86_400)
     assert retry_failed(ledger) == []
 
 
 def test_rests_grow_and_attempts_end(ledger: Ledger, clock: ManualClock):
-    batch = failed(ledger, "lost")
+    batch = failed(ledger, FencedError("x"))
     for attempt, rest in ((2, 30), (3, 60)):
         clock.advance(rest - 1)
         assert retry_failed(ledger) == []
         clock.advance(1)
         [again] = retry_failed(ledger)
         assert again.attempt == attempt
-        ledger.fail(ledger.claim(batch.id, run_id=f"again-{attempt}", planned=[]), kind="lost", message="x")
+        claimed = ledger.claim(batch.id, run_id=f"again-{attempt}", planned=[])
+        ledger.fail(claimed, **asdict(describe(FencedError("x"))))
     clock.advance(86_400)
     assert retry_failed(ledger) == []
     assert [wait_after(attempt) for attempt in (1, 2, 3, 20)] == [
@@ -68,7 +94,7 @@ def test_rests_grow_and_attempts_end(ledger: Ledger, clock: ManualClock):
 
 
 def test_a_batch_that_was_asked_for_once_is_tried_once(ledger: Ledger, clock: ManualClock):
-    failed(ledger, "lost", max_attempts=1)
+    failed(ledger, FencedError("x"), max_attempts=1)
     clock.advance(86_400)
     assert retry_failed(ledger) == []
 

@@ -6,7 +6,7 @@ What belongs here: the classes and the words after the store's name. What does n
 
 from __future__ import annotations
 
-from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
+from sync_pipeline.errors import Retry, ServiceUnavailableError, SyncPipelineError
 
 
 class BigCommerceError(SyncPipelineError):
@@ -23,12 +23,14 @@ class UnauthorizedError(BigCommerceError):
     """401: the token is wrong or was replaced, or the app was uninstalled. Says nothing about the store's records."""
 
     kind = "unauthorized"
+    retry = Retry.PERSON
 
 
 class MissingScopeError(BigCommerceError):
     """403: the token lacks the scope ``scope``."""
 
     kind = "missing_scope"
+    retry = Retry.PERSON
 
     def __init__(self, store_hash: str, what: str, scope: str) -> None:
         super().__init__(store_hash, what)
@@ -57,6 +59,7 @@ class IncompleteListingError(BigCommerceError):
     """A listing gave fewer records than it announced: what it lacks must not be taken for deleted."""
 
     kind = "incomplete_listing"
+    retry = Retry.LATER
 
 
 class StoreUnavailableError(BigCommerceError, ServiceUnavailableError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 
 
 class SearchClusterError(SyncPipelineError):
@@ -19,6 +19,7 @@ class SearchClusterError(SyncPipelineError):
     """
 
     kind = "search_cluster"
+    retry = Retry.PERSON
 
     def __init__(self, message: str, *, status: int | None = None, error_type: str = "") -> None:
         super().__init__(message)

@@ -29,6 +29,15 @@ def upgrade() -> None:
         UPDATE sync_pipeline.sync_schedules SET paused_reason = 'uninstalled'
         WHERE store_hash IN (SELECT hash FROM sync_pipeline.stores WHERE uninstalled_at IS NOT NULL)
     """)
+    # Until now the exit status and the kind of an error told whether it may pass.
+    op.execute("""
+        UPDATE sync_pipeline.sync_batches SET error = error || jsonb_build_object('retry', CASE
+            WHEN error->>'kind' IN ('cancelled', 'unauthorized', 'delete_guard', 'books') THEN 'person'
+            WHEN error->>'exit_status' = '3' OR error->>'kind' IN ('lost', 'fenced', 'lane_busy', 'internal')
+                THEN 'later'
+            ELSE 'never' END)
+        WHERE status = 'failed' AND attempt < max_attempts AND error IS NOT NULL
+    """)
     op.drop_constraint("fk_sync_schedules_store_hash", "sync_schedules", schema=SCHEMA)
     op.create_index("ix_sync_batches_scope_id", "sync_batches", ["scope", sa.text("id DESC")], schema=SCHEMA)
     op.create_index(

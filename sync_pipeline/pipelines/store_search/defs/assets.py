@@ -11,7 +11,7 @@ from contextlib import aclosing, contextmanager
 import dagster as dg
 
 from sync_pipeline.batches.parts import BatchPart
-from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 from sync_pipeline.orchestration.runs import run_batch_part
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
 from sync_pipeline.pipelines.store_search.imports.run import ImportResult
@@ -114,6 +114,7 @@ class ImportsFailedError(SyncPipelineError):
         first = failures[0][1]
         self.kind = getattr(first, "kind", "internal")
         self.exit_status = getattr(first, "exit_status", 1)
+        self.retry = getattr(first, "retry", Retry.LATER)
 
 
 @contextmanager

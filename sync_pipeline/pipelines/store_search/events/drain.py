@@ -16,18 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.queue import kept_waiting
 from sync_pipeline.connectors.bigcommerce.errors import (
     BigCommerceError,
-    IncompleteListingError,
-    MissingScopeError,
-    UnauthorizedError,
 )
-from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.delivery.books import Books, BooksError
-from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
-from sync_pipeline.operations import DestinationError, Rejected, RetryableDestinationError
+from sync_pipeline.errors import Retry, ServiceUnavailableError, SyncPipelineError, one_line
+from sync_pipeline.operations import Rejected, RetryableDestinationError
 from sync_pipeline.pipelines.store_search.events.apply import EventWork
 from sync_pipeline.pipelines.store_search.events.claims import POISON_AFTER, EventClaims, listening
 from sync_pipeline.pipelines.store_search.events.groups import EventBooks, EventGroup
@@ -55,18 +50,6 @@ POLL = 0.5
 PATIENCE, REST = 300.0, 2.0
 #: When so many keys in a row fail alone, it is not they that are broken.
 MOST_POISONED = 20
-
-#: Errors that say nothing about an event: the drain ends, and its events are taken by the next.
-INFRASTRUCTURE_ERRORS = (
-    ServiceUnavailableError,
-    FencedError,
-    UnauthorizedError,
-    MissingScopeError,
-    IncompleteListingError,
-    DestinationError,
-    SearchClusterError,
-    BooksError,
-)
 
 
 @dataclass
@@ -181,9 +164,10 @@ class Drain:
                 dead = await self._poison(group, "deadly", message, work)
             else:
                 dead = await work.work(group)
-        except INFRASTRUCTURE_ERRORS:
-            raise
         except Exception as error:
+            # What may pass, or waits for a person, says nothing about an event: the next drain takes it again.
+            if isinstance(error, SyncPipelineError) and error.retry is not Retry.NEVER:
+                raise
             if len(group.keys) > 1:
                 for one in group.alone():
                     await self._apply(one, claims, work)
