@@ -1,51 +1,57 @@
 """Everything that Dagster loads, in one short read.
 
-`build_defs` makes it with other resources for tests. Loading connects to nothing and imports no vendor's client.
+`build_defs` makes it with other resources or pipelines for tests. Loading connects to nothing and imports no vendor's
+client.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
+from sync_pipeline.core import Core, core_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.logs import configure_logging
-from sync_pipeline.pipelines.store_search.defs import assets, automation, checks
-from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.orchestration.assembly import Assembly, assemble
+from sync_pipeline.pipeline import Pipeline
+from sync_pipeline.pipelines import registry
 from sync_pipeline.settings import load_settings
 
 
-class StoreSearchResource(dg.ConfigurableResource):
-    """`store_search` on the ledger and the search cluster that the environment names."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> StoreSearch:
-        """The pipeline; it connects when it is first used."""
-        settings = load_settings()
-        configure_logging(settings.log_level, settings.sync_pipeline_log_file)
-        return StoreSearch.from_settings(settings)
+def build_assembly(pipelines: Sequence[Pipeline] | None = None, **resources: Any) -> Assembly:
+    """The members and all definitions; ``resources`` replace those of the same name. Without ``pipelines``: of all."""
+    pipelines = registry.PIPELINES if pipelines is None else pipelines
+    made: dict[str, Any] = {"core": dg.ResourceDefinition(lambda _: _core())}
+    made |= {pipeline.name: dg.ResourceDefinition(_opening(pipeline)) for pipeline in pipelines}
+    return assemble(pipelines, made | resources)
 
 
-def build_defs(**resources: Any) -> dg.Definitions:
+def build_defs(pipelines: Sequence[Pipeline] | None = None, **resources: Any) -> dg.Definitions:
     """All definitions; ``resources`` replace those of the same name."""
-    return dg.Definitions(
-        assets=assets.assets,
-        asset_checks=checks.checks,
-        jobs=[*automation.jobs, automation.maintenance],
-        schedules=automation.schedules,
-        sensors=automation.sensors,
-        resources={"store_search": StoreSearchResource(), **resources},
-        # Each step process would cost 2.3 CPU-seconds; the imports share one and overlap in it.
-        executor=dg.in_process_executor,
-    )
+    return build_assembly(pipelines, **resources).definitions
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` names."""
-    missing = [name for name in ("DAGSTER_DATABASE_URL", "DATABASE_URL", "ELASTICSEARCH_URL") if name not in os.environ]
+    missing = [name for name in ("DAGSTER_DATABASE_URL", "DATABASE_URL") if name not in os.environ]
     if missing:
         raise UsageError(f'{", ".join(missing)} not set: run `eval "$(sync-pipeline env)"` in this folder first')
-    load_settings()
-    return build_defs()
+    return build_defs(registry.configured(load_settings()))
+
+
+def _core() -> Core:
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.sync_pipeline_log_file)
+    return core_of(settings)
+
+
+def _opening(pipeline: Pipeline) -> Any:
+    def opened(_: dg.InitResourceContext) -> Any:
+        core = _core()
+        return pipeline.open(core.settings, core.ledger, core.keyring)
+
+    return opened

@@ -13,12 +13,12 @@ from sync_pipeline.definitions import build_defs
 from sync_pipeline.pipelines.store_search.types import BatchType
 
 CHAIN = {
-    "stop_words": set(),
-    "synonyms": set(),
-    "search_index": {"stop_words", "synonyms"},
-    "products": {"search_index"},
-    "categories": {"search_index"},
-    "blog_posts": {"search_index"},
+    "store_search/stop_words": set(),
+    "store_search/synonyms": set(),
+    "store_search/search_index": {"store_search/stop_words", "store_search/synonyms"},
+    "store_search/products": {"store_search/search_index"},
+    "store_search/categories": {"store_search/search_index"},
+    "store_search/blog_posts": {"store_search/search_index"},
 }
 
 
@@ -31,14 +31,18 @@ def test_the_assets_are_the_chain(definitions: dg.Definitions):
     specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
     assert {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs.items()} == CHAIN
     assert {spec.group_name for spec in specs.values()} == {"store_search"}
-    assert {spec.partitions_def for spec in specs.values()} == {dg.DynamicPartitionsDefinition(name="stores")}
+    assert {spec.partitions_def for spec in specs.values()} == {
+        dg.DynamicPartitionsDefinition(name="store_search_stores")
+    }
     assert all(spec.description for spec in specs.values())
 
 
 @pytest.mark.parametrize("batch_type", list(BatchType))
 def test_every_batch_type_has_a_job_of_its_parts(definitions: dg.Definitions, batch_type: BatchType):
     job = definitions.resolve_job_def(batch_type.job)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(batch_type.parts)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
+        f"store_search/{part}" for part in batch_type.parts
+    }
     assert job.description
     assert job.executor_def is dg.in_process_executor
 
@@ -53,7 +57,7 @@ def test_the_sensors_are_on_by_themselves(definitions: dg.Definitions):
 def test_the_schedules_are_on_by_themselves(definitions: dg.Definitions):
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
     assert {name: schedule.job_name for name, schedule in schedules.items()} == {  # pyright: ignore
-        "due_batches": "sync_all",
+        "due_batches": "due_batches_now",
         "daily_maintenance": "maintenance",
         "daily_hook_check": "hook_check",
     }
@@ -65,7 +69,7 @@ def test_every_import_has_its_checks(definitions: dg.Definitions):
     checks = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
     assert checks == {
         (asset, check)
-        for asset in ("products", "categories", "blog_posts")
+        for asset in ("store_search/products", "store_search/categories", "store_search/blog_posts")
         for check in ("books_balance", "index_count", "aliases")
     }
 
@@ -91,5 +95,5 @@ def test_without_the_exports_the_definitions_say_what_is_missing(project: Path):
     assert (
         done.stderr.strip()
         .splitlines()[-1]
-        .endswith('DATABASE_URL, ELASTICSEARCH_URL not set: run `eval "$(sync-pipeline env)"` in this folder first')
+        .endswith('DATABASE_URL not set: run `eval "$(sync-pipeline env)"` in this folder first')
     )

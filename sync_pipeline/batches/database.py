@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Engine, create_engine, make_url, text
@@ -54,6 +55,12 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sync_pipeline"},
     )
+
+
+@cache
+def shared_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """The one engine of this process for a URL: what is evaluated again and again shares its connections."""
+    return make_engine(url, pool_size=pool_size)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from sync_pipeline.batches.base import RECORD_VERSION
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
+from sync_pipeline.batches.next_runs import lock_schedule, move_on
 from sync_pipeline.batches.requests import Trigger
-from sync_pipeline.batches.schedules import lock_schedule, move_on
 from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.errors import Retry, SyncPipelineError, UsageError
@@ -77,7 +77,7 @@ class Ledger:
             pipeline=request.pipeline,
             scope=request.scope,
             store_hash=request.store_hash,
-            lane=request.lane.value,
+            lane=None if request.lane is None else request.lane.value,
             schedule_id=request.schedule_id,
             max_attempts=request.max_attempts,
             type=request.type,
@@ -85,6 +85,7 @@ class Ledger:
             trigger=request.trigger.value,
             is_scheduled=request.trigger is Trigger.SCHEDULE,
             ids=None if request.ids is None else list(request.ids),
+            options=dict(request.options),
             requested_at=now,
             not_before=now + request.delay if request.delay else None,
             confirm_deletes=request.confirm_deletes,
@@ -115,12 +116,19 @@ class Ledger:
             return session.scalar(select(SyncBatch).where(SyncBatch.dagster_run_id == run_id))
 
     def list(
-        self, *, store_hash: str | None = None, status: Status | None = None, limit: int = 50
+        self,
+        *,
+        pipeline: str | None = None,
+        scope: str | None = None,
+        status: Status | None = None,
+        limit: int = 50,
     ) -> Sequence[SyncBatch]:
         """The newest batches first."""
         query = select(SyncBatch).order_by(SyncBatch.id.desc()).limit(limit)
-        if store_hash is not None:
-            query = query.where(SyncBatch.store_hash == store_hash)
+        if pipeline is not None:
+            query = query.where(SyncBatch.pipeline == pipeline)
+        if scope is not None:
+            query = query.where(SyncBatch.scope == scope)
         if status is not None:
             query = query.where(SyncBatch.status == status.value)
         with self.session() as session:

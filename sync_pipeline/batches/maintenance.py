@@ -9,7 +9,6 @@ from sqlalchemy import delete, func, select
 
 from sync_pipeline.batches.models import DeadLetter, SyncBatch, Tombstone
 from sync_pipeline.batches.states import UNFINISHED
-from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 BATCHES_KEPT = timedelta(days=90)
 #: So many of each scope are kept, however old they are.
 NEWEST_KEPT = 100
-EVENTS_KEPT = timedelta(days=7)
 LETTERS_KEPT = timedelta(days=90)
 #: As in delivery/tombstones.py, where a build forgets those of its own store.
 TOMBSTONES_KEPT = timedelta(days=30)
@@ -33,9 +31,6 @@ def forget_old(ledger: Ledger) -> dict[str, int]:
             SyncBatch.status.not_in(UNFINISHED),
             SyncBatch.finished_at < now - BATCHES_KEPT,
             SyncBatch.id.in_(select(ranked.c.id).where(ranked.c.place > NEWEST_KEPT)),
-        ),
-        delete(WebhookEvent).where(
-            WebhookEvent.state.in_(("done", "coalesced", "dead")), WebhookEvent.done_at < now - EVENTS_KEPT
         ),
         delete(DeadLetter).where(DeadLetter.state != "open", DeadLetter.updated_at < now - LETTERS_KEPT),
         delete(Tombstone).where(Tombstone.deleted_at < now - TOMBSTONES_KEPT),

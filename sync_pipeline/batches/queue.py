@@ -31,8 +31,10 @@ RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
 WAITS_LONG = timedelta(seconds=20)
 
 
-def due(ledger: Ledger, pipeline: str, *, lane: LaneName = LaneName.BULK, limit: int = 20) -> Sequence[SyncBatch]:
-    """A pipeline's pending batches of a lane that may start now: the oldest of each scope whose lane is free."""
+def due(
+    ledger: Ledger, pipelines: Sequence[str], *, lane: LaneName = LaneName.BULK, limit: int = 20
+) -> Sequence[SyncBatch]:
+    """The pipelines' pending batches of a lane that may start now: the oldest of each scope whose lane is free."""
     now = ledger.clock.now()
     busy = select(ScopeLock.scope).where(
         ScopeLock.lane == lane.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > now
@@ -40,7 +42,7 @@ def due(ledger: Ledger, pipeline: str, *, lane: LaneName = LaneName.BULK, limit:
     oldest = (
         select(func.min(SyncBatch.id))
         .where(
-            SyncBatch.pipeline == pipeline,
+            SyncBatch.pipeline.in_(list(pipelines)),
             SyncBatch.lane == lane.value,
             SyncBatch.status == Status.PENDING.value,
             SyncBatch.dagster_run_id.is_(None),
@@ -58,7 +60,7 @@ def due(ledger: Ledger, pipeline: str, *, lane: LaneName = LaneName.BULK, limit:
 def kept_waiting(ledger: Ledger, pipeline: str) -> bool:
     """Whether a batch that may start has waited for long: others have taken all the runs that may be at once."""
     before = ledger.clock.now() - WAITS_LONG
-    startable = [batch for lane in LaneName for batch in due(ledger, pipeline, lane=lane)]
+    startable = [batch for lane in LaneName for batch in due(ledger, [pipeline], lane=lane)]
     return any((batch.not_before or batch.requested_at) < before for batch in startable)
 
 

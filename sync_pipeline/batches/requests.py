@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+#: The noun of the one pipeline whose scopes the ledger also has in a column of their own.
+STORE_NOUN = "store"
 
 
 class Trigger(StrEnum):
@@ -36,22 +39,48 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True)
+class Ask:
+    """What a person, a program or a form asks of a pipeline, unchecked: the pipeline makes a request of it.
+
+    ``scope`` is without its noun (`abc`); ``options`` are the pipeline's own.
+    """
+
+    scope: str
+    type: str
+    mode: str = Mode.FULL
+    ids: Sequence[str] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trigger: Trigger = Trigger.MANUAL
+    delay: timedelta = timedelta()
+    confirm_deletes: bool = False
+    max_attempts: int = 1
+
+
+@dataclass(frozen=True)
 class BatchRequest:
     """What is asked for. ``scope`` names what is synchronised (`store:abc`), ``type`` what of it."""
 
     pipeline: str
     scope: str
     type: str
-    store_hash: str | None = None
     mode: Mode = Mode.FULL
     trigger: Trigger = Trigger.MANUAL
     ids: Sequence[str] | None = None
+    #: In the pipeline's own words, checked by it.
+    options: Mapping[str, Any] = field(default_factory=dict)
     delay: timedelta = timedelta()
     confirm_deletes: bool = False
     #: The run that will claim it; the queue leaves a reserved batch alone.
     reserved_for: str | None = None
-    lane: LaneName = LaneName.BULK
+    #: The lane that its run holds; None when it writes nothing, or its claims fence themselves.
+    lane: LaneName | None = LaneName.BULK
     #: The schedule that it is for: its end moves that schedule's next run.
     schedule_id: int | None = None
     #: Up to which attempt the ledger makes it pending again by itself.
     max_attempts: int = 1
+
+    @property
+    def store_hash(self) -> str | None:
+        """The store of a store's scope: the ledger's column of that name, for those who look there."""
+        noun, _, name = self.scope.partition(":")
+        return name if noun == STORE_NOUN else None

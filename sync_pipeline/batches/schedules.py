@@ -7,25 +7,29 @@ time runs once, and one that takes longer than its interval does not pile up.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from sync_pipeline.batches.cron import CronError, next_run
+from sync_pipeline.batches.cron import next_run
 from sync_pipeline.batches.models import SyncBatch, SyncSchedule
-from sync_pipeline.batches.requests import BatchRequest, Mode, Trigger
+from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.states import UNFINISHED
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
     from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.requests import BatchRequest, Mode
+
+    #: What a schedule asks for each time. Raises UsageError.
+    Recurring = Callable[[SyncSchedule], BatchRequest]
 
 log = structlog.get_logger("sync_pipeline.batches")
 
@@ -60,11 +64,13 @@ def add_schedule(ledger: Ledger, what: BatchRequest, *, cron: str, timezone: str
     return row
 
 
-def list_schedules(ledger: Ledger, *, store_hash: str | None = None) -> Sequence[SyncSchedule]:
-    """All schedules, or a store's, in the order in which they were made."""
+def list_schedules(ledger: Ledger, *, pipeline: str | None = None, scope: str | None = None) -> Sequence[SyncSchedule]:
+    """All schedules, or a pipeline's or a scope's, in the order in which they were made."""
     query = select(SyncSchedule).order_by(SyncSchedule.id)
-    if store_hash is not None:
-        query = query.where(SyncSchedule.store_hash == store_hash)
+    if pipeline is not None:
+        query = query.where(SyncSchedule.pipeline == pipeline)
+    if scope is not None:
+        query = query.where(SyncSchedule.scope == scope)
     with ledger.session() as session:
         return session.scalars(query).all()
 
@@ -104,8 +110,11 @@ def remove_schedule(ledger: Ledger, schedule_id: int) -> None:
         session.delete(_existing(session, schedule_id, lock=True))
 
 
-def request_due(ledger: Ledger, pipeline: str, retries: int) -> Sequence[SyncBatch]:
+def request_due(ledger: Ledger, pipelines: Mapping[str, Recurring], retries: int) -> Sequence[SyncBatch]:
     """Gives every active schedule that is due and has no unfinished batch a pending one; returns these.
+
+    ``pipelines`` make the request of a schedule, by name (``Pipeline.recurring``); one that its pipeline refuses (its
+    type is gone from the configuration) is logged and left, and stops no other.
 
     Two who ask at once never make two: each schedule is locked, and looked at again under the lock. Those that their
     pipeline lets rest (``pause_schedules``) are left out.
@@ -114,7 +123,7 @@ def request_due(ledger: Ledger, pipeline: str, retries: int) -> Sequence[SyncBat
     its_time_has_come = (
         select(SyncSchedule)
         .where(
-            SyncSchedule.pipeline == pipeline,
+            SyncSchedule.pipeline.in_(list(pipelines)),
             SyncSchedule.active,
             SyncSchedule.paused_reason.is_(None),
             SyncSchedule.next_run_at <= now,
@@ -129,9 +138,8 @@ def request_due(ledger: Ledger, pipeline: str, retries: int) -> Sequence[SyncBat
             SyncBatch.schedule_id.in_([schedule.id for schedule in schedules]), SyncBatch.status.in_(UNFINISHED)
         )
         at_work = set(session.scalars(unfinished))
-        return [
-            ledger.add(session, _request(schedule, retries)) for schedule in schedules if schedule.id not in at_work
-        ]
+        requests = [_request(schedule, pipelines, retries) for schedule in schedules if schedule.id not in at_work]
+        return [ledger.add(session, request) for request in requests if request is not None]
 
 
 def pause_schedules(session: Session, scope: str, reason: str | None) -> None:
@@ -139,36 +147,13 @@ def pause_schedules(session: Session, scope: str, reason: str | None) -> None:
     session.execute(update(SyncSchedule).where(SyncSchedule.scope == scope).values(paused_reason=reason))
 
 
-def lock_schedule(session: Session, schedule_id: int | None) -> SyncSchedule | None:
-    """The schedule, locked, if there is (still) one. Taken before its batch is, by all who change both."""
-    return None if schedule_id is None else session.get(SyncSchedule, schedule_id, with_for_update=True)
-
-
-def move_on(schedule: SyncSchedule, now: datetime) -> datetime | None:
-    """Sets the schedule's next run after ``now``, at the end of a batch of it.
-
-    One whose time cannot be told any more (its zone is gone from this machine) is made inactive: its batch must end.
-    """
+def _request(schedule: SyncSchedule, pipelines: Mapping[str, Recurring], retries: int) -> BatchRequest | None:
     try:
-        schedule.next_run_at = next_run(schedule.cron, schedule.timezone, now)
-    except CronError as error:
-        log.error("schedule made inactive", schedule=schedule.id, store=schedule.store_hash, error=str(error))
-        schedule.active = False
+        request = pipelines[schedule.pipeline](schedule)
+    except UsageError as error:
+        log.error("schedule not obeyed", schedule=schedule.id, scope=schedule.scope, error=str(error))
         return None
-    return schedule.next_run_at
-
-
-def _request(schedule: SyncSchedule, retries: int) -> BatchRequest:
-    return BatchRequest(
-        pipeline=schedule.pipeline,
-        scope=schedule.scope,
-        store_hash=schedule.store_hash,
-        type=schedule.type,
-        mode=Mode(schedule.mode),
-        trigger=Trigger.SCHEDULE,
-        schedule_id=schedule.id,
-        max_attempts=1 + retries,
-    )
+    return replace(request, trigger=Trigger.SCHEDULE, schedule_id=schedule.id, max_attempts=1 + retries)
 
 
 def _existing(session: Session, schedule_id: int, *, lock: bool = False) -> SyncSchedule:

@@ -14,11 +14,6 @@ from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipelines.store_search.stores.stores import Stores
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the verb to the command line."""
-    app.command()(api)
-
-
 def api(
     host: Annotated[str | None, typer.Option("--host", help="Default: API_HOST, or 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: API_PORT, or 8000.")] = None,

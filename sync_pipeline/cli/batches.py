@@ -11,7 +11,7 @@ from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json
+from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say, warn
 
 if TYPE_CHECKING:
@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Batches: list, show, retry, cancel, stats.", no_args_is_help=True)
 
-COLUMNS = ("id", "store", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
+COLUMNS = ("id", "pipeline", "scope", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
 
 
 @app.command("list")
 def list_batches(
-    store: Annotated[str | None, typer.Option("--store", metavar="HASH", help="Only this store's.")] = None,
+    store: Store = None,
+    pipeline: PipelineName = None,
+    scope: ScopeName = None,
     status: Annotated[Status | None, typer.Option("--status", help="Only those that stand there.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Batches, the newest first."""
+    chosen, full_scope = selection(store, pipeline, scope)
     with environment("batches list") as here:
-        found = here.ledger.list(store_hash=store, status=status, limit=limit)
+        name = None if chosen is None else chosen.name
+        found = here.ledger.list(pipeline=name, scope=full_scope, status=status, limit=limit)
     rows = [batch_fields(batch) if as_json else batch_row(batch) for batch in found]
     emit_rows(rows, COLUMNS, as_json=as_json, empty="no batches")
 
@@ -107,19 +111,9 @@ def stats(as_json: Json = False) -> None:
 def batch_fields(batch: SyncBatch) -> dict[str, Any]:
     """The batch as every machine-readable answer gives it."""
     names = (
-        *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "trigger", "status", "is_scheduled"),
-        *(
-            "schedule_id",
-            "next_run_at",
-            "not_before",
-            "attempt",
-            "max_attempts",
-            "dagster_run_id",
-            "requested_at",
-            "started_at",
-            "finished_at",
-        ),
-        *("heartbeat_at", "planned", "counts", "progress", "error"),
+        *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "options", "trigger", "status"),
+        *("is_scheduled", "schedule_id", "next_run_at", "not_before", "attempt", "max_attempts", "dagster_run_id"),
+        *("requested_at", "started_at", "finished_at", "heartbeat_at", "planned", "counts", "progress", "error"),
     )
     return {name: getattr(batch, name) for name in names}
 
@@ -134,7 +128,8 @@ def batch_row(batch: SyncBatch) -> dict[str, Any]:
     """The batch as a line of the list."""
     return {
         "id": batch.id,
-        "store": batch.store_hash,
+        "pipeline": batch.pipeline,
+        "scope": batch.scope.partition(":")[2],
         "type": batch.type,
         "mode": batch.mode,
         "trigger": batch.trigger,
@@ -144,6 +139,11 @@ def batch_row(batch: SyncBatch) -> dict[str, Any]:
         "seconds": batch_seconds(batch),
         "result": (batch.error or {}).get("message") or totals(batch.counts),
     }
+
+
+def scope_words(scope: str) -> str:
+    """A scope as a person says it: `store abc`."""
+    return scope.replace(":", " ", 1)
 
 
 def batch_seconds(batch: SyncBatch) -> str | None:

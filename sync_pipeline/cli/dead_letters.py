@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json
+from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
 from sync_pipeline.cli.sync import report, run_here
 from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter
-from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.requests import replay_request
-from sync_pipeline.pipelines.store_search.stores.stores import store_scope
+from sync_pipeline.delivery.replay import replay
+from sync_pipeline.pipeline import find_pipeline
+from sync_pipeline.pipelines.registry import PIPELINES
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import DeadLetter
@@ -25,7 +24,6 @@ MOST_EXPORTED = 100_000
 
 app = typer.Typer(help="Dead letters: list, show, replay, discard, export.", no_args_is_help=True)
 
-Store = Annotated[str | None, typer.Option("--store", metavar="HASH", help="Only this store's.")]
 State = Annotated[LetterState | None, typer.Option("--state", help="Only those in this state.")]
 Number = Annotated[int, typer.Argument(metavar="ID")]
 
@@ -35,13 +33,16 @@ COLUMNS = ("id", "scope", "key", "state", "reason", "attempts", "last_error")
 @app.command("list")
 def list_letters(
     store: Store = None,
+    pipeline: PipelineName = None,
+    scope: ScopeName = None,
     state: State = LetterState.OPEN,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: Json = False,
 ) -> None:
     """Dead letters, the newest first; the open ones unless --state names another."""
+    chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters list") as here:
-        found = find_letters(here.ledger, scope=_scope(store), state=state, limit=limit)
+        found = find_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state, limit=limit)
     emit_rows([_fields(letter) for letter in found], COLUMNS, as_json=as_json, empty="no dead letters")
 
 
@@ -53,18 +54,13 @@ def show(letter: Number, as_json: Json = False) -> None:
     emit_fields({**_fields(found), "payload": _payload(found)}, as_json=as_json)
 
 
-@app.command()
-def replay(letter: Number, as_json: Json = False) -> int:
+@app.command("replay")
+def replay_letter(letter: Number, as_json: Json = False) -> int:
     """Reads the record again and delivers it, as a batch of its own."""
     with environment("dead-letters replay") as here:
         found = get_letter(here.ledger, letter)
-        if found.state != LetterState.OPEN:
-            raise UsageError(f"dead letter {letter} is {found.state}, not open")
-        batch, exit_status = run_here(here, replay_request(found.scope, found.key))
+        batch, exit_status = run_here(here, replay(here.ledger, find_pipeline(PIPELINES, found.pipeline), letter))
         after = get_letter(here.ledger, letter)
-        if batch.status == Status.COMPLETED and after.state == LetterState.SUPERSEDED:
-            end_letter(here.ledger, letter, LetterState.REPLAYED)
-            after = get_letter(here.ledger, letter)
     if as_json:
         emit_json(_fields(after))
     else:
@@ -85,16 +81,15 @@ def discard(letter: Number, as_json: Json = False) -> None:
 
 
 @app.command()
-def export(store: Store = None, state: State = None) -> None:
+def export(store: Store = None, pipeline: PipelineName = None, scope: ScopeName = None, state: State = None) -> None:
     """Dead letters with their payloads, one JSON object a line."""
+    chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters export") as here:
-        for letter in find_letters(here.ledger, scope=_scope(store), state=state, limit=MOST_EXPORTED):
+        for letter in find_letters(
+            here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state, limit=MOST_EXPORTED
+        ):
             line = {**_fields(letter), "payload": _payload(letter)}
             sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
-
-
-def _scope(store: str | None) -> str | None:
-    return None if store is None else store_scope(store)
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -18,23 +18,23 @@ from sqlalchemy import make_url
 from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, reachable
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.schema import newest_revision, revision, upgrade
-from sync_pipeline.batches.secrets import development_keys, parse_keys
 from sync_pipeline.cli.output import note
+from sync_pipeline.core import keyring_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines
 from sync_pipeline.logs import configure_logging
-from sync_pipeline.pipelines.store_search.runtime import StoreSearch
-from sync_pipeline.pipelines.store_search.stores.stores import Stores
+from sync_pipeline.pipelines.registry import configured
 from sync_pipeline.private_files import make_private
 from sync_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sync_pipeline.batches.secrets import Keyring
+    from sync_pipeline.pipeline import Pipeline
 
 #: Settings that are exported also when nobody set them: by then they have a value.
-ADDRESSES = {"database_url", "dagster_database_url", "elasticsearch_url", "bigcommerce_api_url"}
+ADDRESSES = {"database_url", "elasticsearch_url", "bigcommerce_api_url"}
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -47,6 +47,7 @@ class Environment:
     owner: str
     idle: float = IDLE_SECONDS
     opened: list[Engines] = field(default_factory=list)
+    runtimes: dict[str, Any] = field(default_factory=dict)
     sandbox_url: str | None = None
 
     @property
@@ -68,15 +69,35 @@ class Environment:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings with every address filled in."""
+        """The settings with every address filled in that a configured pipeline needs: starts their engines."""
+        return self.settings_for(*self.pipelines)
+
+    def settings_for(self, *pipelines: Pipeline) -> Settings:
+        """The settings with the addresses filled in that these pipelines need: starts their engines."""
         given = self.given
-        embedded = {
+        embedded: dict[str, Any] = {
             "database_url": given.database_url or self.engines.postgres_url(),
-            "dagster_database_url": given.dagster_database_url or self.engines.postgres_url("dagster"),
-            "elasticsearch_url": given.elasticsearch_url or self.engines.elasticsearch_url(),
             "bigcommerce_api_url": self.sandbox_url or given.bigcommerce_api_url,
         }
+        for name in dict.fromkeys(need for pipeline in pipelines for need in pipeline.needs):
+            embedded[f"{name}_url"] = getattr(given, f"{name}_url") or self.engines.elasticsearch_url()
         return Settings.model_validate({**given.model_dump(), **embedded})
+
+    @cached_property
+    def pipelines(self) -> Sequence[Pipeline]:
+        """The pipelines that are configured."""
+        return configured(self.given)
+
+    def open(self, pipeline: Pipeline) -> Any:
+        """The runtime of a pipeline, on this ledger; made once."""
+        if pipeline.name not in self.runtimes:
+            self.runtimes[pipeline.name] = pipeline.open(self.settings_for(pipeline), self.ledger, self.keyring)
+        return self.runtimes[pipeline.name]
+
+    @cached_property
+    def dagster_url(self) -> str:
+        """The database of Dagster's storage."""
+        return self.given.dagster_database_url or self.engines.postgres_url("dagster")
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -98,14 +119,8 @@ class Environment:
 
     @cached_property
     def keyring(self) -> Keyring:
-        """The keys to the stores' secrets."""
-        keys = self.given.sync_pipeline_secret_keys
-        return development_keys(self.given.state_dir) if keys is None else parse_keys(keys.get_secret_value())
-
-    @cached_property
-    def stores(self) -> Stores:
-        """The ledger's stores, with the keys to their secrets."""
-        return Stores(self.ledger, self.keyring)
+        """The keys to the secrets in the ledger."""
+        return keyring_of(self.given)
 
     @cached_property
     def dagster_home(self) -> Path:
@@ -123,16 +138,11 @@ class Environment:
             raise UsageError(f"the state directory {self.given.state_dir} cannot be used: {error.strerror}") from None
         return home
 
-    @cached_property
-    def store_search(self) -> StoreSearch:
-        """The pipeline on this ledger and this search cluster."""
-        return StoreSearch(self.settings, self.ledger, self.stores)
-
     def exports(self) -> dict[str, str]:
         """The variables with which Dagster's own commands and processes work on this ledger and these engines."""
         settings = self.settings
         self.ledger  # noqa: B018 - upgraded before anyone uses it
-        dagster_url = make_url(settings.dagster_database_url or "").set(drivername="postgresql+psycopg2")
+        dagster_url = make_url(self.dagster_url).set(drivername="postgresql+psycopg2")
         exported = {"DAGSTER_HOME": str(self.dagster_home)}
         for name in Settings.model_fields:
             value = getattr(settings, name)

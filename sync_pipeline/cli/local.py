@@ -36,15 +36,6 @@ POLL_SECONDS = 1.0
 db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the verbs to the command line."""
-    app.command()(dev)
-    app.command()(demo)
-    app.command()(down)
-    app.command()(env)
-    app.add_typer(db, name="db")
-
-
 def dev() -> None:
     """Runs everything here until Ctrl-C: engines, sandbox store, Dagster's daemon and UI, the webhook receiver."""
     with environment("dev", idle=0.0) as here, exclusive(here.given.state_dir, "dev") as right, _stoppable() as stop:

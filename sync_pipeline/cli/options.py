@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sync_pipeline.batches.requests import STORE_NOUN
+from sync_pipeline.errors import UsageError
+from sync_pipeline.pipeline import find_pipeline
+from sync_pipeline.pipelines.registry import PIPELINES
+
+if TYPE_CHECKING:
+    from sync_pipeline.pipeline import Pipeline
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 StoreHash = Annotated[str, typer.Option("--store", metavar="HASH", help="The store's hash.")]
+Store = Annotated[str | None, typer.Option("--store", metavar="HASH", help="A BigCommerce store's hash.")]
+PipelineName = Annotated[str | None, typer.Option("--pipeline", metavar="P", help="The pipeline, with --scope.")]
+ScopeName = Annotated[str | None, typer.Option("--scope", metavar="S", help="What of the pipeline, without its noun.")]
+
+
+def target(store: str | None, pipeline: str | None, scope: str | None) -> tuple[Pipeline, str]:
+    """The pipeline and the scope (`store:abc`) that a person named. Raises UsageError when it is not one of each."""
+    chosen, full = selection(store, pipeline, scope)
+    if chosen is None or full is None:
+        raise UsageError("say what is meant: --store HASH, or --pipeline P --scope S")
+    return chosen, full
+
+
+def selection(store: str | None, pipeline: str | None, scope: str | None) -> tuple[Pipeline | None, str | None]:
+    """Likewise for a list, where a pipeline alone means all of its scopes, and nothing means everything."""
+    if store is not None:
+        if pipeline is not None or scope is not None:
+            raise UsageError("--store stands for a pipeline and a scope: give it or those")
+        chosen = next(one for one in PIPELINES if one.noun == STORE_NOUN)
+        return chosen, chosen.scope(store)
+    if pipeline is None:
+        if scope is not None:
+            raise UsageError("--scope goes with --pipeline")
+        return None, None
+    chosen = find_pipeline(PIPELINES, pipeline)
+    return chosen, None if scope is None else chosen.scope(scope)

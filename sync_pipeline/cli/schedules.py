@@ -10,20 +10,20 @@ import typer
 
 from sync_pipeline.batches import schedules
 from sync_pipeline.batches.cron import next_runs
-from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.requests import Ask, Mode
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, StoreHash
+from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection, target
 from sync_pipeline.cli.output import emit_json, emit_rows, say
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.requests import recurring_request
-from sync_pipeline.pipelines.store_search.types import batch_type
+from sync_pipeline.pipeline import find_pipeline
+from sync_pipeline.pipelines.registry import PIPELINES
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import SyncSchedule
 
 #: How many coming runs `--dry-run` shows.
 SHOWN = 5
-COLUMNS = ("id", "store", "type", "mode", "cron", "timezone", "active", "next run")
+COLUMNS = ("id", "pipeline", "scope", "type", "mode", "cron", "timezone", "active", "next run")
 
 app = typer.Typer(help="Schedules: add, list, change, remove.", no_args_is_help=True)
 
@@ -34,18 +34,24 @@ ZoneHelp = "The time zone that the times are in, e.g. Europe/Berlin."
 
 @app.command()
 def add(
-    store: StoreHash,
     cron: Annotated[str, typer.Option(help=CronHelp)],
-    type_: Annotated[str, typer.Option("--type", help="all, product, category, blog, stop-words or synonyms.")] = "all",
+    store: Store = None,
+    pipeline: PipelineName = None,
+    scope: ScopeName = None,
+    type_: Annotated[
+        str | None,
+        typer.Option("--type", help="Of a store: all (the default), product, category, blog, stop-words, synonyms."),
+    ] = None,
     timezone: Annotated[str, typer.Option(help=ZoneHelp)] = "UTC",
     mode: Annotated[str, typer.Option(help="full or incremental.")] = "full",
     dry_run: Annotated[bool, typer.Option("--dry-run", help=f"Show the next {SHOWN} runs; add nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Makes a batch of a store recur."""
-    what = recurring_request(store, batch_type(type_), mode=mode)
+    """Makes a batch of a scope, such as a store, recur."""
+    chosen, full_scope = target(store, pipeline, scope)
+    what = chosen.request(Ask(chosen.scope_name(full_scope), type_ or chosen.types[0], mode=_recurring(mode)))
     with environment("schedules add") as here:
-        here.stores.get(store)
+        chosen.check_scope(here.ledger, full_scope)
         runs = next_runs(cron, timezone, here.ledger.clock.now(), SHOWN)
         if dry_run:
             _tell_runs(runs, timezone, as_json=as_json)
@@ -56,14 +62,17 @@ def add(
 
 @app.command("list")
 def list_schedules(
-    store: Annotated[str | None, typer.Option("--store", metavar="HASH", help="Only this store's.")] = None,
+    store: Store = None,
+    pipeline: PipelineName = None,
+    scope: ScopeName = None,
     as_json: Json = False,
 ) -> None:
     """The schedules, and when each runs next."""
+    chosen, full_scope = selection(store, pipeline, scope)
     with environment("schedules list") as here:
-        if store is not None:
-            here.stores.get(store)
-        found = schedules.list_schedules(here.ledger, store_hash=store)
+        if chosen is not None and full_scope is not None:
+            chosen.check_scope(here.ledger, full_scope)
+        found = schedules.list_schedules(here.ledger, pipeline=chosen and chosen.name, scope=full_scope)
     rows = [schedule_fields(one) if as_json else _row(one) for one in found]
     emit_rows(rows, COLUMNS, as_json=as_json, empty="no schedules")
 
@@ -83,7 +92,8 @@ def change(
     with environment("schedules change") as here:
         before = schedules.get_schedule(here.ledger, schedule_id)
         if mode is not None:
-            recurring_request(before.store_hash or "", batch_type(before.type), mode=mode)
+            chosen = find_pipeline(PIPELINES, before.pipeline)
+            chosen.request(Ask(chosen.scope_name(before.scope), before.type, mode=_recurring(mode)))
         changed = schedules.change_schedule(
             here.ledger,
             schedule_id,
@@ -103,10 +113,17 @@ def remove(schedule_id: Id, as_json: Json = False) -> None:
     emit_json({"removed": schedule_id}) if as_json else say(f"schedule {schedule_id} removed")
 
 
+def _recurring(mode: str) -> str:
+    if mode == Mode.SELECTIVE:
+        raise UsageError("mode selective does not recur: a schedule is full or incremental")
+    return mode
+
+
 def schedule_fields(schedule: SyncSchedule) -> dict[str, Any]:
     """The schedule as every machine-readable answer gives it."""
     names = (
-        *("id", "pipeline", "scope", "store_hash", "type", "mode", "cron", "timezone", "active", "next_run_at"),
+        *("id", "pipeline", "scope", "store_hash", "type", "mode", "cron", "timezone", "active", "paused_reason"),
+        *("next_run_at",),
         *("created_at", "updated_at"),
     )
     return {name: getattr(schedule, name) for name in names}
@@ -121,8 +138,8 @@ def schedule_line(schedule: SyncSchedule) -> str:
 def _row(schedule: SyncSchedule) -> dict[str, Any]:
     return {
         **schedule_fields(schedule),
-        "store": schedule.store_hash,
-        "active": "yes" if schedule.active else "no",
+        "scope": schedule.scope.partition(":")[2],
+        "active": schedule.paused_reason or ("yes" if schedule.active else "no"),
         "next run": _local(schedule.next_run_at, schedule.timezone) if schedule.active else None,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
@@ -19,27 +18,29 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sync_pipeline.batches.database import LedgerUnavailableError
 from sync_pipeline.batches.parts import describe
 from sync_pipeline.batches.queue import reap
+from sync_pipeline.batches.requests import Ask
 from sync_pipeline.batches.states import Status
-from sync_pipeline.cli.batches import batch_fields, batch_seconds, totals
+from sync_pipeline.cli.batches import batch_fields, batch_seconds, scope_words, totals
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, StoreHash
+from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, target
 from sync_pipeline.cli.output import emit_json, emit_rows, errors, say, warn
 from sync_pipeline.errors import SyncPipelineError, UsageError
-from sync_pipeline.pipelines.store_search.imports import dry_run as preview
-from sync_pipeline.pipelines.store_search.requests import store_request
-from sync_pipeline.pipelines.store_search.types import BatchType, Part, batch_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncBatch
     from sync_pipeline.batches.requests import BatchRequest
     from sync_pipeline.cli.environment import Environment
+    from sync_pipeline.delivery.preview import Preview
 
 app = typer.Typer(help="Run a synchronisation.", no_args_is_help=True)
 
-Type = Annotated[str, typer.Option("--type", help="all, product, category, blog, stop-words or synonyms.")]
+Type = Annotated[
+    str | None,
+    typer.Option("--type", help="Of a store: all (the default), product, category, blog, stop-words or synonyms."),
+]
 ModeOption = Annotated[
     str, typer.Option(help="full: rebuild. incremental: what changed since the last batch. selective: --ids.")
 ]
@@ -55,8 +56,10 @@ def sync() -> None:
 
 @app.command()
 def run(
-    store: StoreHash,
-    type_: Type = "all",
+    store: Store = None,
+    pipeline: PipelineName = None,
+    scope: ScopeName = None,
+    type_: Type = None,
     mode: ModeOption = "full",
     ids: Annotated[str | None, typer.Option(metavar="ID,…", help="With --mode selective: which records.")] = None,
     confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")] = False,
@@ -65,21 +68,26 @@ def run(
     delay: DelayOption = None,
     as_json: Json = False,
 ) -> int:
-    """Synchronises a store: one batch, to its end."""
-    kind = batch_type(type_)
-    chosen = None if ids is None else ids.split(",")
-    request = store_request(
-        store, kind, mode=mode, ids=chosen, confirm_deletes=confirm_deletes, delay=timedelta(seconds=delay or 0)
+    """Synchronises a scope, such as a store: one batch, to its end."""
+    chosen, full_scope = target(store, pipeline, scope)
+    request = chosen.request(
+        Ask(
+            chosen.scope_name(full_scope),
+            type_ or chosen.types[0],
+            mode=mode,
+            ids=None if ids is None else ids.split(","),
+            confirm_deletes=confirm_deletes,
+            delay=timedelta(seconds=delay or 0),
+        )
     )
     if delay is not None and not enqueue:
         raise UsageError("--delay goes with --enqueue")
     if dry_run and enqueue:
         raise UsageError("--dry-run and --enqueue exclude each other")
     with environment("sync run") as here:
-        here.stores.get(store)
+        chosen.check_scope(here.ledger, full_scope)
         if dry_run:
-            previews = asyncio.run(preview.dry_run(here.store_search, request))
-            _tell_previews(previews, as_json=as_json)
+            _tell_previews(chosen.dry_run(here.open(chosen), request), as_json=as_json)
             return 0
         if enqueue:
             batch = here.ledger.request(replace(request, max_attempts=1 + here.given.sync_pipeline_retries))
@@ -91,8 +99,8 @@ def run(
     return exit_status
 
 
-def _tell_previews(previews: dict[Part, preview.Preview], *, as_json: bool) -> None:
-    rows = [{"part": part.value, **asdict(found)} for part, found in previews.items()]
+def _tell_previews(previews: Mapping[str, Preview], *, as_json: bool) -> None:
+    rows = [{"part": str(part), **asdict(found)} for part, found in previews.items()]
     columns = ("part", "create", "update", "delete", "unchanged", "filtered", "dead_lettered")
     emit_rows(rows, columns, as_json=as_json, empty="nothing to do")
     if as_json:
@@ -105,17 +113,25 @@ def _tell_previews(previews: dict[Part, preview.Preview], *, as_json: bool) -> N
 
 def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
     """Runs a batch in this process, recorded in Dagster, with progress; returns it at its end and an exit status."""
-    from sync_pipeline.definitions import build_defs  # noqa: PLC0415
+    from sync_pipeline.definitions import build_assembly  # noqa: PLC0415
     from sync_pipeline.orchestration.runs import run_job  # noqa: PLC0415 - Dagster costs a second of every command
 
     here.become_dagster()
     reap(here.ledger)
     run_id = str(uuid.uuid4())
     batch = here.ledger.request(replace(request, reserved_for=run_id))
-    job = BatchType(batch.type).job
+    assembly = build_assembly(here.pipelines)
+    member = assembly.member(batch)
     # Dagster tells stderr of every attempt to reach its storage; the person gets one line at the end.
     with _progress(here.ledger, batch), here.log_file.open("a", encoding="utf-8") as log, redirect_stderr(log):
-        unexpected = run_job(build_defs(), job, batch=batch, run_id=run_id, partition_key=batch.store_hash or "")
+        unexpected = run_job(
+            assembly.definitions,
+            member.job(batch.type),
+            batch=batch,
+            run_id=run_id,
+            partition_set=member.partition_set,
+            partition_key=member.pipeline.scope_name(batch.scope),
+        )
     batch = here.ledger.get(batch.id)
     if batch.status == Status.COMPLETED:
         return batch, 0
@@ -132,13 +148,13 @@ def report(batch: SyncBatch, *, as_json: bool) -> None:
         emit_json(batch_fields(batch))
     elif batch.status == Status.COMPLETED:
         say(
-            f"batch {batch.id} ({batch.type} of store {batch.store_hash}) completed: {totals(batch.counts) or 'done'}"
+            f"batch {batch.id} ({batch.type} of {scope_words(batch.scope)}) completed: {totals(batch.counts) or 'done'}"
             f" in {batch_seconds(batch)} s"
         )
     if batch.status != Status.COMPLETED:
         error = batch.error or {}
         errors.print(
-            f"error: batch {batch.id} ({batch.type} of store {batch.store_hash}) failed: {error.get('message')}"
+            f"error: batch {batch.id} ({batch.type} of {scope_words(batch.scope)}) failed: {error.get('message')}"
         )
 
 
@@ -187,7 +203,7 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
 
 def _stats(batch: SyncBatch) -> str:
     parts = []
-    for part in (part for part in Part if part in (batch.planned or ())):
+    for part in batch.planned or ():
         if part in batch.counts:
             parts.append(f"[green]✓[/] {part}")
         elif part in batch.progress:

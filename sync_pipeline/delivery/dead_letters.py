@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text, update
+from sqlalchemy import case, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import DeadLetter
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: A payload longer than this is cut; the record can be read again from its source by its key.
 MAX_PAYLOAD_BYTES = 256 * 1024
+
+#: The option of a batch that names the letter whose record it delivers again.
+REPLAY_OF = "replay_of"
 
 #: How many of a batch's dead letters its metadata shows.
 SHOWN = 20
@@ -52,6 +55,8 @@ class DeadLetters:
     pipeline: str
     scope: str
     batch_id: int
+    #: The letter whose record the batch delivers again: its end is called ``replayed``.
+    replay_of: int | None = None
     shown: list[dict[str, str]] = field(default_factory=list)
     _open: set[str] | None = None
 
@@ -108,7 +113,10 @@ class DeadLetters:
     def _end(self, ended: set[str]) -> None:
         if not ended:
             return
-        values = {"state": LetterState.SUPERSEDED.value, "updated_at": self.ledger.clock.now()}
+        replayed = case(
+            (DeadLetter.id == self.replay_of, LetterState.REPLAYED.value), else_=LetterState.SUPERSEDED.value
+        )
+        values = {"state": replayed, "updated_at": self.ledger.clock.now()}
         with self.ledger.session() as session:
             session.execute(update(DeadLetter).where(*self._mine(), DeadLetter.key.in_(ended)).values(values))
         self._open = self._open_before() - ended
@@ -130,10 +138,17 @@ class DeadLetters:
 
 
 def find_letters(
-    ledger: Ledger, *, scope: str | None = None, state: LetterState | None = None, limit: int = 50
+    ledger: Ledger,
+    *,
+    pipeline: str | None = None,
+    scope: str | None = None,
+    state: LetterState | None = None,
+    limit: int = 50,
 ) -> Sequence[DeadLetter]:
     """Dead letters, the newest first."""
     query = select(DeadLetter).order_by(DeadLetter.id.desc()).limit(limit)
+    if pipeline is not None:
+        query = query.where(DeadLetter.pipeline == pipeline)
     if scope is not None:
         query = query.where(DeadLetter.scope == scope)
     if state is not None:

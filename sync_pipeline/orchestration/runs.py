@@ -1,7 +1,4 @@
-"""Dagster runs as the rest of the project sees them: tags, a step as a batch part, jobs run in this process.
-
-Besides the pipelines' own assets, automation, checks and partitions, this is the only module that uses Dagster.
-"""
+"""Dagster runs as the rest of the project sees them: tags, a step as a batch part, jobs run in this process."""
 
 from __future__ import annotations
 
@@ -48,13 +45,25 @@ def run_tags(batch: SyncBatch) -> dict[str, str]:
     tags = {
         BATCH_TAG: str(batch.id),
         ATTEMPT_TAG: str(batch.attempt),
+        "sync_pipeline/pipeline": batch.pipeline,
+        "sync_pipeline/scope": batch.scope,
         "sync_pipeline/type": batch.type,
         "sync_pipeline/trigger": batch.trigger,
-        "sync_pipeline/lane": batch.lane,
     }
+    if batch.lane is not None:
+        tags["sync_pipeline/lane"] = batch.lane
+        # What dagster.yaml bounds: how many runs of a pipeline's lane there are at once.
+        tags["sync_pipeline/pipeline_lane"] = f"{batch.pipeline}/{batch.lane}"
     if batch.store_hash is not None:
         tags["sync_pipeline/store"] = batch.store_hash
     return tags
+
+
+def run_request(batch: SyncBatch, job: str, partition_key: str) -> dg.RunRequest:
+    """Makes the request of a batch's run: one for each attempt, however often it is made."""
+    return dg.RunRequest(
+        run_key=f"{batch.id}:{batch.attempt}", job_name=job, partition_key=partition_key, tags=run_tags(batch)
+    )
 
 
 def tagged_batch(tags: Mapping[str, str]) -> int | None:
@@ -72,7 +81,7 @@ def planned_parts(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> 
     layer = context.job_def.asset_layer
     steps = context.run.step_keys_to_execute
     return tuple(
-        key.to_user_string()
+        key.path[-1]
         for key in sorted(layer.executable_asset_keys)
         if not steps or layer.get(key).assets_def.op.name in steps
     )
@@ -131,18 +140,17 @@ def _batch_that_waits_for(ledger: Ledger, run: dg.DagsterRun) -> SyncBatch | Non
 
 
 def run_job(
-    definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_key: str
+    definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_set: str, partition_key: str
 ) -> SyncPipelineError | None:
     """Runs a job in this process, recorded in Dagster's storage; returns what broke outside the parts, or None.
 
-    Needs the environment that `sync-pipeline env` prints. The batch's own errors are in the ledger.
+    The partition is added to its set first. Needs the environment that `sync-pipeline env` prints. The batch's own
+    errors are in the ledger.
     """
     try:
         with _reachable_storage():
             instance = dg.DagsterInstance.get()
-            for partitions in {definition.partitions_def for definition in definitions.resolve_all_asset_specs()}:
-                if isinstance(partitions, dg.DynamicPartitionsDefinition) and partitions.name:
-                    instance.add_dynamic_partitions(partitions.name, [partition_key])
+            instance.add_dynamic_partitions(partition_set, [partition_key])
             result = definitions.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 partition_key=partition_key,
@@ -256,3 +264,13 @@ def _why_failed(result: dg.ExecuteInProcessResult) -> SyncPipelineError:
 
 def _storage_unavailable(reason: str) -> DagsterStorageUnavailableError:
     return DagsterStorageUnavailableError(f"PostgreSQL of Dagster's storage cannot be reached: {one_line(reason, 200)}")
+
+
+def daily(name: str, job: dg.JobDefinition, minute_and_hour: str) -> dg.ScheduleDefinition:
+    """A schedule that runs a job each day at a time (UTC), given as the first two fields of cron."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=f"{minute_and_hour} * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )

@@ -19,7 +19,7 @@ from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline_tests.clocks import ManualClock
 
-REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all")
+REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all")
 
 
 def test_a_batch_goes_from_pending_to_completed_with_its_figures(ledger: Ledger, clock: ManualClock):
@@ -69,7 +69,7 @@ def test_a_batch_that_is_not_pending_is_refused_saying_what_it_is(ledger: Ledger
 
 def test_a_reserved_batch_is_left_to_its_run(ledger: Ledger):
     batch = ledger.request(replace(REQUEST, reserved_for="mine"))
-    assert due(ledger, "store_search") == []
+    assert due(ledger, ["store_search"]) == []
     with pytest.raises(BatchNotPendingError, match="reserved for another run"):
         ledger.claim(batch.id, run_id="other", planned=[])
     assert ledger.claim(batch.id, run_id="mine", planned=[]).status == "processing"
@@ -140,12 +140,12 @@ def test_due_is_the_oldest_pending_batch_of_every_scope_whose_lane_is_free(ledge
     ledger.request(REQUEST)
     other = ledger.request(replace(REQUEST, scope="store:other"))
     late = ledger.request(replace(REQUEST, scope="store:late", delay=timedelta(seconds=30)))
-    assert [batch.id for batch in due(ledger, "store_search")] == [first.id, other.id]
+    assert [batch.id for batch in due(ledger, ["store_search"])] == [first.id, other.id]
     lane = acquire(ledger, "store:abc", LaneName.BULK, "somebody")
-    assert [batch.id for batch in due(ledger, "store_search")] == [other.id]
+    assert [batch.id for batch in due(ledger, ["store_search"])] == [other.id]
     lane.release()
     clock.advance(31)
-    assert [batch.id for batch in due(ledger, "store_search")] == [first.id, other.id, late.id]
+    assert [batch.id for batch in due(ledger, ["store_search"])] == [first.id, other.id, late.id]
 
 
 @pytest.mark.invariant("1.4")

@@ -16,9 +16,10 @@ from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.delivery import tombstones
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.stores.models import Store
+from sync_pipeline.pipelines.store_search.tidy import delete_old_events
 from sync_pipeline_tests.clocks import ManualClock
 
-REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all")
+REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all")
 
 
 def ended(ledger: Ledger, request: BatchRequest = REQUEST, *, fails: bool = False) -> SyncBatch:
@@ -65,7 +66,7 @@ def test_events_go_a_week_after_they_were_dealt_with(
         event = {"scope": "store:abc", "key": "product-1", "hash": "h", "payload": "{}", "received_at": now}
         session.add(WebhookEvent(store_hash="abc", state=state, done_at=over, **event))
     clock.advance(timedelta(days=days).total_seconds())
-    assert forget_old(ledger)["webhook_events"] == gone
+    assert delete_old_events(ledger) == gone
 
 
 def test_dead_letters_go_when_they_ended_long_ago_and_tombstones_when_no_write_can_be_under_way(

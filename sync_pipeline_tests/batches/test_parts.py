@@ -15,7 +15,7 @@ from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.clocks import ManualClock
 
-REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all")
+REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all")
 
 
 def a_run(*planned: str, run_id: str = "run-1", batch_id: int | None = None) -> Run:

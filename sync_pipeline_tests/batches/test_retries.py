@@ -25,7 +25,7 @@ from sync_pipeline.delivery.guard import DeleteGuardError
 from sync_pipeline.pipelines.store_search.stores.stores import UnknownStoreError
 from sync_pipeline_tests.clocks import ManualClock
 
-REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", store_hash="abc", type="all", max_attempts=3)
+REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all", max_attempts=3)
 
 
 def failed(ledger: Ledger, error: BaseException, *, max_attempts: int = 3) -> SyncBatch:

@@ -26,7 +26,14 @@ from sync_pipeline.pipelines.store_search.stores.models import Store
 from sync_pipeline_tests.clocks import ManualClock
 
 PIPELINE = "store_search"
-WHAT = BatchRequest(pipeline=PIPELINE, scope="store:abc", store_hash="abc", type="all")
+
+
+def recurring(schedule: SyncSchedule) -> BatchRequest:
+    return BatchRequest(schedule.pipeline, schedule.scope, schedule.type, mode=Mode(schedule.mode))
+
+
+RECURRING = {PIPELINE: recurring}
+WHAT = BatchRequest(pipeline=PIPELINE, scope="store:abc", type="all")
 DAY = timedelta(days=1)
 
 
@@ -44,14 +51,14 @@ def at(text: str) -> datetime:
 
 def test_a_due_schedule_gets_one_pending_batch(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
     assert nightly.next_run_at == at("2026-03-02T02:00")
-    assert request_due(ledger, PIPELINE, 3) == []
+    assert request_due(ledger, RECURRING, 3) == []
     clock.time = at("2026-03-02T02:00")
-    [batch] = request_due(ledger, PIPELINE, 3)
+    [batch] = request_due(ledger, RECURRING, 3)
     assert (batch.status, batch.trigger, batch.is_scheduled) == ("pending", "schedule", True)
     assert (batch.schedule_id, batch.max_attempts, batch.type, batch.mode) == (nightly.id, 4, "all", "full")
-    assert request_due(ledger, PIPELINE, 3) == []
+    assert request_due(ledger, RECURRING, 3) == []
     ledger.claim(batch.id, run_id="r", planned=[])
-    assert request_due(ledger, PIPELINE, 3) == []
+    assert request_due(ledger, RECURRING, 3) == []
     assert get_schedule(ledger, nightly.id).next_run_at == clock.now()
 
 
@@ -60,7 +67,7 @@ def test_the_next_run_is_set_when_the_batch_ends_however_it_ends(
     ledger: Ledger, clock: ManualClock, nightly: SyncSchedule, end: str
 ):
     clock.time = at("2026-03-02T02:00")
-    [batch] = request_due(ledger, PIPELINE, 0)
+    [batch] = request_due(ledger, RECURRING, 0)
     if end == "cancelled":  # while it is pending
         ledger.fail(batch, kind="cancelled", message="not wanted")
     else:
@@ -74,14 +81,14 @@ def test_the_next_run_is_set_when_the_batch_ends_however_it_ends(
             assert [lost.id for lost in reap(ledger)] == [batch.id]
     assert get_schedule(ledger, nightly.id).next_run_at == at("2026-03-03T02:00")
     assert ledger.get(batch.id).next_run_at == at("2026-03-03T02:00")
-    assert request_due(ledger, PIPELINE, 0) == []
+    assert request_due(ledger, RECURRING, 0) == []
 
 
 def test_three_days_of_downtime_are_made_up_by_one_batch(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
     clock.time = at("2026-03-05T09:30")
-    [batch] = request_due(ledger, PIPELINE, 0)
+    [batch] = request_due(ledger, RECURRING, 0)
     ledger.complete(ledger.claim(batch.id, run_id="r", planned=[]))
-    assert request_due(ledger, PIPELINE, 0) == []
+    assert request_due(ledger, RECURRING, 0) == []
     assert get_schedule(ledger, nightly.id).next_run_at == at("2026-03-06T02:00")
 
 
@@ -90,11 +97,11 @@ def test_batches_of_other_triggers_move_no_schedule(
     ledger: Ledger, clock: ManualClock, nightly: SyncSchedule, trigger: Trigger
 ):
     clock.time = at("2026-03-02T02:00")
-    request = BatchRequest(pipeline=PIPELINE, scope="store:abc", store_hash="abc", type="all", trigger=trigger)
+    request = BatchRequest(pipeline=PIPELINE, scope="store:abc", type="all", trigger=trigger)
     batch = ledger.complete(ledger.claim(ledger.request(request).id, run_id="r", planned=[]))
     assert (batch.is_scheduled, batch.next_run_at) == (False, None)
     assert get_schedule(ledger, nightly.id).next_run_at == clock.now()
-    assert len(request_due(ledger, PIPELINE, 0)) == 1
+    assert len(request_due(ledger, RECURRING, 0)) == 1
 
 
 def test_of_many_who_ask_at_once_only_one_makes_a_batch(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
@@ -103,7 +110,9 @@ def test_of_many_who_ask_at_once_only_one_makes_a_batch(ledger: Ledger, clock: M
     for _ in range(40):
         with ThreadPoolExecutor(8) as pool:
             made = [
-                batch for batches in pool.map(lambda _: request_due(ledger, PIPELINE, 0), range(8)) for batch in batches
+                batch
+                for batches in pool.map(lambda _: request_due(ledger, RECURRING, 0), range(8))
+                for batch in batches
             ]
         assert len(made) == len({batch.schedule_id for batch in made}) == 2
         for batch in made:
@@ -118,12 +127,12 @@ def test_ends_and_ticks_and_removals_at_once_do_not_block_each_other(
     for number in range(10):
         again = nightly if number == 0 else add_schedule(ledger, WHAT, cron="0 2 * * *")
         clock.advance(DAY.total_seconds())
-        [batch] = request_due(ledger, PIPELINE, 0)
+        [batch] = request_due(ledger, RECURRING, 0)
         with ThreadPoolExecutor(3) as pool:
             work = [
                 pool.submit(remove_schedule, ledger, again.id),
                 pool.submit(ledger.fail, batch, kind="x", message="y"),
-                pool.submit(request_due, ledger, PIPELINE, 0),
+                pool.submit(request_due, ledger, RECURRING, 0),
             ]
         assert all(one.exception() is None for one in work)
         for left in ledger.list(limit=2):
@@ -134,16 +143,16 @@ def test_ends_and_ticks_and_removals_at_once_do_not_block_each_other(
 def test_schedule_that_is_inactive_or_paused_is_left_out(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
     change_schedule(ledger, nightly.id, active=False)
     clock.advance(2 * DAY.total_seconds())
-    assert request_due(ledger, PIPELINE, 0) == []
-    assert request_due(ledger, "another", 0) == []
+    assert request_due(ledger, RECURRING, 0) == []
+    assert request_due(ledger, {"another": recurring}, 0) == []
     change_schedule(ledger, nightly.id, active=True)
     clock.advance(DAY.total_seconds())
     with ledger.session() as session:
         pause_schedules(session, nightly.scope, "uninstalled")
-    assert request_due(ledger, PIPELINE, 0) == []
+    assert request_due(ledger, RECURRING, 0) == []
     with ledger.session() as session:
         pause_schedules(session, nightly.scope, None)
-    assert len(request_due(ledger, PIPELINE, 0)) == 1
+    assert len(request_due(ledger, RECURRING, 0)) == 1
 
 
 def test_a_schedule_is_changed_and_removed_and_its_batches_stay(
@@ -152,9 +161,9 @@ def test_a_schedule_is_changed_and_removed_and_its_batches_stay(
     changed = change_schedule(ledger, nightly.id, cron="0  4 * * *", timezone="Europe/Berlin", mode=Mode.INCREMENTAL)
     assert (changed.cron, changed.mode, changed.next_run_at) == ("0 4 * * *", "incremental", at("2026-03-02T03:00"))
     clock.advance(DAY.total_seconds())
-    [batch] = request_due(ledger, PIPELINE, 0)
+    [batch] = request_due(ledger, RECURRING, 0)
     remove_schedule(ledger, nightly.id)
-    assert list_schedules(ledger, store_hash="abc") == []
+    assert list_schedules(ledger, scope="store:abc") == []
     ended = ledger.complete(ledger.claim(batch.id, run_id="r", planned=[]))
     assert (ended.status, ended.schedule_id, ended.next_run_at) == ("completed", None, None)
     with pytest.raises(UnknownScheduleError, match="does not exist"):
@@ -179,9 +188,9 @@ def test_a_night_on_which_clocks_change_has_its_one_batch(
 ):
     change_schedule(ledger, nightly.id, cron="30 2 * * *", timezone="Europe/Berlin")
     clock.time = at(summer_or_winter)
-    [batch] = request_due(ledger, PIPELINE, 0)
+    [batch] = request_due(ledger, RECURRING, 0)
     ledger.complete(ledger.claim(batch.id, run_id="r", planned=[]))
     clock.time = at(expected) - timedelta(seconds=1)
-    assert request_due(ledger, PIPELINE, 0) == []
+    assert request_due(ledger, RECURRING, 0) == []
     clock.advance(1)
-    assert len(request_due(ledger, PIPELINE, 0)) == 1
+    assert len(request_due(ledger, RECURRING, 0)) == 1

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.sealing import rotate_keys
 from sync_pipeline.batches.secrets import Keyring, SecretKeysError, new_key_entry, parse_keys
-from sync_pipeline.pipelines.store_search.stores.stores import SECRET_FIELDS, Stores
+from sync_pipeline.pipelines.store_search.stores.stores import SEALED, SECRET_FIELDS, Stores
 
 PLAIN = dict(zip(SECRET_FIELDS, ("first-secret", "second-secret", "third-secret"), strict=True))
 
@@ -55,7 +56,7 @@ def test_no_row_of_the_ledger_ever_holds_a_plain_secret_and_each_names_its_key(l
     stores.change_token("abc", "fourth-secret")
     assert stores.secret(stores.get("abc")) == "fourth-secret"
     rotated = Stores(ledger, new)
-    rotated.rotate_keys()
+    rotate_keys(ledger, new, SEALED)
     assert {field: rotated.secret(rotated.get("abc"), field) for field in PLAIN} == {**PLAIN, "token": "fourth-secret"}
     held = everything(ledger)
     assert (held.count("old:"), held.count("new:")) == (0, len(PLAIN))

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.cli.main import main
-from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search import sync
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -45,9 +45,9 @@ def _timed_stream(step: Callable[..., AsyncGenerator[Any]]) -> Callable[..., Asy
 
 
 if __name__ == "__main__":
-    for name in ("stop_words", "synonyms", "search_index"):
-        setattr(StoreSearch, name, _timed(getattr(StoreSearch, name)))
-    StoreSearch.imports = _timed_stream(StoreSearch.imports)
+    for name in ("apply_stop_words", "apply_synonyms", "create_indices"):
+        setattr(sync, name, _timed(getattr(sync, name)))
+    sync.import_records = _timed_stream(sync.import_records)
     try:
         main()
     finally:

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from sync_pipeline.batches.database import make_engine
+from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import new_key_entry
+from sync_pipeline.core import keyring_of
+from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.settings import Settings
 from sync_pipeline_tests.cli import conftest
@@ -31,7 +35,9 @@ def pipeline(commands: Commands) -> Iterator[StoreSearch]:
     """The pipeline in this process, on the ledger, the cluster and the secrets of the commands."""
     given = {name.lower(): value for name, value in commands.variables.items()}
     state = commands.folder / "state"
-    made = StoreSearch.from_settings(Settings.model_validate({**given, "sync_pipeline_state_dir": state}))
+    settings = Settings.model_validate({**given, "sync_pipeline_state_dir": state})
+    ledger = Ledger(make_engine(settings.database_url or ""))
+    made = PIPELINE.open(settings, ledger, keyring_of(settings))
     yield made
     made.ledger.engine.dispose()
 

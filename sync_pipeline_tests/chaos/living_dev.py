@@ -19,6 +19,7 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.local.engines import running
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline_tests.chaos.relay import Relay
 from sync_pipeline_tests.commands import Commands
 
@@ -49,7 +50,7 @@ class Surroundings:
 
     def drain(self, store_hash: str) -> SyncBatch | None:
         """The store's drain, if one is at work."""
-        batches = self.ledger.list(store_hash=store_hash)
+        batches = self.ledger.list(scope=store_scope(store_hash))
         return next((one for one in batches if one.lane == "events" and one.status == "processing"), None)
 
     def events(self, store_hash: str) -> list[WebhookEvent]:

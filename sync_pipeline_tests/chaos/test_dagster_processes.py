@@ -20,6 +20,7 @@ from sync_pipeline.batches.secrets import new_key_entry
 from sync_pipeline.local.engines import running
 from sync_pipeline.local.processes import start_time
 from sync_pipeline.pipelines.store_search.requests import recurring_request
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
@@ -146,7 +147,7 @@ def test_events_survive_a_killed_drain_and_a_killed_receiver(
     # Edited, told, found; then the drain is killed while it fetches, and the next one does its work.
     admin.update(shop.hash, "products", 101, {"name": "Told by a webhook"})
     shown(shop, "Told by a webhook")
-    [drain] = [batch for batch in shop.pipeline.ledger.list(store_hash=shop.hash) if batch.lane == "events"]
+    [drain] = [batch for batch in shop.pipeline.ledger.list(scope=store_scope(shop.hash)) if batch.lane == "events"]
     assert drain.dagster_run_id is not None
     admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
     admin.update(shop.hash, "products", 101, {"name": "Told to a dead drain"})
@@ -222,7 +223,7 @@ def test_a_cancelled_batchs_run_is_stopped_and_a_due_schedule_runs_by_itself(
         session.get_one(SyncSchedule, schedule.id).next_run_at = ledger.clock.now()
 
     def scheduled() -> int | None:
-        found = [one.id for one in ledger.list(store_hash=shop.hash) if one.schedule_id == schedule.id]
+        found = [one.id for one in ledger.list(scope=store_scope(shop.hash)) if one.schedule_id == schedule.id]
         return found[0] if found else None
 
     made = wait_for(scheduled, what="the batch of the schedule", seconds=120)

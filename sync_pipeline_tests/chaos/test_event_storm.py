@@ -19,6 +19,7 @@ from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.connectors.bigcommerce.hooks import HookOrder, Hooks
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.events.claims import EventClaims
 from sync_pipeline.pipelines.store_search.events.scopes import CHANNEL_SCOPES, STORE_SCOPES
 from sync_pipeline.pipelines.store_search.imports.dry_run import changed_fields
@@ -130,7 +131,7 @@ def killed_drain(shop: Shop) -> None:
             patch.setattr(EventClaims, name, die)
         try:
             with batch_part(ledger, run) as part:
-                asyncio.run(shop.pipeline.drain(part, linger=0))
+                asyncio.run(sync.drain_events(shop.pipeline, part, linger=0))
         except KilledError:
             pass
 

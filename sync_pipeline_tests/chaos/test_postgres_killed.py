@@ -18,6 +18,7 @@ from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.chaos import victims
 from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time, told
@@ -82,7 +83,10 @@ def set_right(shop: Shop) -> None:
     """Closes what was left open, and runs the shop's next batch."""
     pass_time(shop.pipeline.ledger, 360)
     reap(shop.pipeline.ledger)
-    assert {batch.status for batch in shop.pipeline.ledger.list(store_hash=shop.hash)} <= {"completed", "failed"}
+    assert {batch.status for batch in shop.pipeline.ledger.list(scope=store_scope(shop.hash))} <= {
+        "completed",
+        "failed",
+    }
     check_recovered(shop, shop.run_plain(mode="incremental"))
 
 

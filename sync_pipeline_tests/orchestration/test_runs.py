@@ -62,7 +62,7 @@ def test_runs_that_ended_long_ago_go_with_their_logs_the_oldest_first(instance: 
 
 
 def test_partitions_go_unless_wanted_or_in_use(instance: dg.DagsterInstance):
-    instance.add_dynamic_partitions("stores", ["wanted", "in-use", "removed"])
+    instance.add_dynamic_partitions("store_search_stores", ["wanted", "in-use", "removed"])
     run_in_flight(instance, **{PARTITION_TAG: "in-use"})
     assert keep_partitions(instance, "stores", ["wanted", "new"]) == ["removed"]
     assert set(instance.get_dynamic_partitions("stores")) == {"wanted", "in-use"}

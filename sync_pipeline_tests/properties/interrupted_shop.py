@@ -22,6 +22,7 @@ from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.operations import Action, Filtered, Item, Operation
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
@@ -86,7 +87,7 @@ class InterruptedShop:
         """Runs the imports as a batch, or as that there is; the batch as it ended. Raises what ended it."""
 
         async def work(pipeline: StoreSearch, part: BatchPart) -> None:
-            async with aclosing(pipeline.imports(part, parts)) as outcomes:
+            async with aclosing(sync.import_records(pipeline, part, parts)) as outcomes:
                 async for _, outcome in outcomes:
                     if isinstance(outcome, Exception):
                         raise outcome
@@ -103,7 +104,7 @@ class InterruptedShop:
         stores.add_stop_words(self.shop.hash, words)
 
         async def work(pipeline: StoreSearch, part: BatchPart) -> None:
-            await pipeline.stop_words(part)
+            await sync.apply_stop_words(pipeline, part)
 
         request = store_request(self.shop.hash, BatchType.STOP_WORDS)
         run = Run(secrets.token_hex(8), (Part.STOP_WORDS.value,), request, batch_id)

@@ -14,10 +14,12 @@ from sync_pipeline.batches.parts import BatchPart, Run
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.events.inbox import NewEvent, store_events
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, BatchType
 from sync_pipeline_tests.properties.edits import Edit
 from sync_pipeline_tests.properties.interrupted_shop import InterruptedShop
@@ -59,13 +61,13 @@ class ToldShop(InterruptedShop):
         run = Run(run_id, (EVENTS,), replace(events_request(self.shop.hash), reserved_for=run_id))
 
         async def work(pipeline: StoreSearch, part: BatchPart) -> None:
-            await pipeline.drain(part, linger=0)
+            await sync.drain_events(pipeline, part, linger=0)
 
         return self.run(run, work, before_step, LaneName.EVENTS)
 
     def do_as_asked(self) -> list[SyncBatch]:
         """Runs the batches that drains and batches asked for; as they ended."""
-        of_shop = self.shop.pipeline.ledger.list(store_hash=self.shop.hash, status=Status.PENDING)
+        of_shop = self.shop.pipeline.ledger.list(scope=store_scope(self.shop.hash), status=Status.PENDING)
         imports = {one.id: [part for part in IMPORTS if part in BatchType(one.type).parts] for one in of_shop}
         return [self.sync({}, batch_id=number, parts=parts) for number, parts in imports.items()]
 

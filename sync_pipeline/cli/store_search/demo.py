@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.batches import batch_fields, batch_seconds
 from sync_pipeline.cli.output import note, say
+from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.cli.store_search.search import find, hit_rows
 from sync_pipeline.cli.sync import run_here
 from sync_pipeline.errors import SyncPipelineError
@@ -40,7 +41,7 @@ def run(here: Environment) -> dict[str, Any]:
         error = SyncPipelineError((batch.error or {}).get("message", "the batch failed"))
         error.exit_status = exit_status
         raise error
-    found = {query: asyncio.run(find(here.store_search, DEMO_HASH, query, size=4)) for query in SEARCHES}
+    found = {query: asyncio.run(find(store_search(here), DEMO_HASH, query, size=4)) for query in SEARCHES}
     return {
         "batch": batch_fields(batch),
         "seconds": batch_seconds(batch),
@@ -51,11 +52,11 @@ def run(here: Environment) -> dict[str, Any]:
 def prepare(here: Environment) -> None:
     """The sandbox store in the ledger, with a few words of its own."""
     try:
-        here.stores.get(DEMO_HASH)
+        stores_of(here).get(DEMO_HASH)
     except UnknownStoreError:
-        here.stores.save(DEMO_HASH, name=DEMO_NAME, token=default_token(DEMO_HASH))
-    here.stores.add_synonym_rules(DEMO_HASH, SYNONYMS)
-    here.stores.add_stop_words(DEMO_HASH, STOP_WORDS)
+        stores_of(here).save(DEMO_HASH, name=DEMO_NAME, token=default_token(DEMO_HASH))
+    stores_of(here).add_synonym_rules(DEMO_HASH, SYNONYMS)
+    stores_of(here).add_stop_words(DEMO_HASH, STOP_WORDS)
 
 
 def tell(report: dict[str, Any]) -> None:

@@ -10,16 +10,12 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, say
+from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.operations import Filtered, Operation, Rejected
 from sync_pipeline.pipelines.store_search.search import explain as explaining
 
 if TYPE_CHECKING:
     from sync_pipeline.pipelines.store_search.search.explain import Explanation
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verb to the command line."""
-    app.command()(explain)
 
 
 def explain(
@@ -29,8 +25,8 @@ def explain(
 ) -> int:
     """Says why a document is found or not. Ends with 0 if index and BigCommerce agree, else with 1."""
     with environment("explain") as here:
-        row = here.stores.get(store)
-        explanation = asyncio.run(explaining.explain(here.store_search, row, key))
+        row = stores_of(here).get(store)
+        explanation = asyncio.run(explaining.explain(store_search(here), row, key))
     conclusion = explanation.conclusion
     facts = explanation_fields(explanation)
     if as_json:

@@ -10,6 +10,7 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows, say
+from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.requests import document_keys
 from sync_pipeline.pipelines.store_search.search import client as serving
@@ -47,7 +48,7 @@ def add(
     if len(expected) > top:
         raise UsageError(f"{len(expected)} documents cannot be among the first {top} hits: raise --top")
     with environment("saved-queries add") as here:
-        SavedQueries(here.stores, store).add(words, expected=expected, top=top)
+        SavedQueries(stores_of(here), store).add(words, expected=expected, top=top)
     if as_json:
         emit_json({"query": words, "expected": expected, "top": top})
     else:
@@ -58,7 +59,7 @@ def add(
 def list_queries(store: StoreHash, as_json: Json = False) -> None:
     """The store's saved queries."""
     with environment("saved-queries list") as here:
-        found = SavedQueries(here.stores, store).list()
+        found = SavedQueries(stores_of(here), store).list()
     rows = [{"query": row.query, "k": row.top, "expected": row.expected} for row in found]
     shown = rows if as_json else [{**row, "expected": ", ".join(row["expected"])} for row in rows]
     emit_rows(shown, ("query", "k", "expected"), as_json=as_json, empty="no saved queries")
@@ -69,7 +70,7 @@ def remove(query: Query, store: StoreHash, as_json: Json = False) -> None:
     """Forgets a query."""
     words = " ".join(query.split())
     with environment("saved-queries remove") as here:
-        SavedQueries(here.stores, store).remove(words)
+        SavedQueries(stores_of(here), store).remove(words)
     emit_json({"removed": words}) if as_json else say(f"{words!r} is forgotten")
 
 
@@ -77,9 +78,9 @@ def remove(query: Query, store: StoreHash, as_json: Json = False) -> None:
 def run(store: StoreHash, as_json: Json = False) -> int:
     """Runs the saved queries. Ends with 0 if each found all that it should, else with 1."""
     with environment("saved-queries run") as here:
-        saved = SavedQueries(here.stores, store).list()
+        saved = SavedQueries(stores_of(here), store).list()
         expectations = [Expectation(row.query, row.expected, row.top) for row in saved]
-        quality = asyncio.run(_measure(here.store_search, store, expectations))
+        quality = asyncio.run(_measure(store_search(here), store, expectations))
     if as_json:
         emit_json(quality_fields(quality))
     else:

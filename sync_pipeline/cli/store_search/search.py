@@ -10,6 +10,7 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows, say
+from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.pipelines.store_search.search import client as serving
 from sync_pipeline.pipelines.store_search.search.request import Sort, search_body
 from sync_pipeline.pipelines.store_search.search.suggestions import suggest_body
@@ -26,12 +27,6 @@ COLUMNS = ("score", "id", "name", "price", "where")
 SUGGESTION_COLUMNS = ("id", "name", "price", "where")
 #: How many values of a facet a person is shown.
 SHOWN_VALUES = 8
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the verbs to the command line."""
-    app.command()(search)
-    app.command()(suggest)
 
 
 def search(
@@ -56,8 +51,8 @@ def search(
         emit_json(search_body(words, **how))
         return
     with environment("search") as here:
-        here.stores.get(store)
-        found = asyncio.run(_find(here.store_search, store, words, how))
+        stores_of(here).get(store)
+        found = asyncio.run(_find(store_search(here), store, words, how))
     if as_json:
         emit_json({"hits": found.hits, "facets": found.facets} if facets else found.hits)
         return
@@ -79,8 +74,8 @@ def suggest(
         emit_json(suggest_body(typed, size=size))
         return
     with environment("suggest") as here:
-        here.stores.get(store)
-        hits = asyncio.run(_suggest(here.store_search, store, typed, size))
+        stores_of(here).get(store)
+        hits = asyncio.run(_suggest(store_search(here), store, typed, size))
     if as_json:
         emit_json(hits)
     else:

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sync_pipeline.batches.schedules import list_schedules
+from sync_pipeline.batches.sealing import rotate_keys
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, note, say, warn
 from sync_pipeline.cli.schedules import schedule_fields, schedule_line
+from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipelines.registry import PIPELINES
 from sync_pipeline.pipelines.store_search.search import client as serving
 from sync_pipeline.pipelines.store_search.source.store_check import StoreFacts, inspect_store
 from sync_pipeline.pipelines.store_search.stores.default_schedules import add_default_schedules
-from sync_pipeline.pipelines.store_search.stores.stores import check_hash
+from sync_pipeline.pipelines.store_search.stores.stores import check_hash, store_scope
 
 if TYPE_CHECKING:
     from sync_pipeline.cli.environment import Environment
@@ -54,7 +57,7 @@ def add(
     client_secret = _secret("client secret", from_stdin=True) if client_secret_stdin else None
     with environment("stores add") as here:
         facts = _inspect(here, store_hash, token, language)
-        here.stores.save(
+        stores_of(here).save(
             store_hash,
             name=name or facts.name,
             token=token,
@@ -85,7 +88,7 @@ def add(
 def list_stores(as_json: Json = False) -> None:
     """The stores."""
     with environment("stores list") as here:
-        rows = [_fields(store) for store in here.stores.list()]
+        rows = [_fields(store) for store in stores_of(here).list()]
     emit_rows(rows, ("hash", "name", "language", "created_at"), as_json=as_json, empty="no stores yet")
 
 
@@ -93,15 +96,15 @@ def list_stores(as_json: Json = False) -> None:
 def show(store_hash: Hash, as_json: Json = False) -> None:
     """One store, its words, its schedules and its newest batches."""
     with environment("stores show") as here:
-        store = here.stores.get(store_hash)
-        batches = here.ledger.list(store_hash=store_hash, limit=5)
+        store = stores_of(here).get(store_hash)
+        batches = here.ledger.list(scope=store_scope(store_hash), limit=5)
         fields = {
             **_fields(store),
-            "stop_words": len(here.stores.stop_words(store_hash)),
-            "synonym_rules": len(here.stores.synonym_rules(store_hash)),
+            "stop_words": len(stores_of(here).stop_words(store_hash)),
+            "synonym_rules": len(stores_of(here).synonym_rules(store_hash)),
             "schedules": [
                 schedule_fields(one) if as_json else schedule_line(one)
-                for one in list_schedules(here.ledger, store_hash=store_hash)
+                for one in list_schedules(here.ledger, scope=store_scope(store_hash))
             ],
             "newest_batches": [f"{batch.id} {batch.type} {batch.status}" for batch in batches],
         }
@@ -116,9 +119,9 @@ def remove(
 ) -> None:
     """Forgets a store and its secrets; its indices go on answering unless --delete-indices is given."""
     with environment("stores remove") as here:
-        here.stores.get(store_hash)
-        deleted = asyncio.run(_delete_indices(here.store_search, store_hash)) if delete_indices else []
-        here.stores.remove(store_hash)
+        stores_of(here).get(store_hash)
+        deleted = asyncio.run(_delete_indices(store_search(here), store_hash)) if delete_indices else []
+        stores_of(here).remove(store_hash)
     emit_json({"removed": store_hash, "deleted_indices": deleted}) if as_json else say(
         f"store {store_hash} removed" + (f", with {len(deleted)} indices" if deleted else "")
     )
@@ -128,18 +131,19 @@ def remove(
 def reenter_token(store_hash: Hash, token_stdin: TokenStdin = False, as_json: Json = False) -> None:
     """Replaces a store's access token, after checking the new one."""
     with environment("stores reenter-token") as here:
-        store = here.stores.get(store_hash)
+        store = stores_of(here).get(store_hash)
         token = _secret("access token", from_stdin=token_stdin)
         _inspect(here, store_hash, token, store.language)
-        here.stores.change_token(store_hash, token)
+        stores_of(here).change_token(store_hash, token)
     emit_json({"hash": store_hash}) if as_json else say(f"store {store_hash} has its new token")
 
 
 @app.command("rotate-keys")
-def rotate_keys(as_json: Json = False) -> None:
+def rotate(as_json: Json = False) -> None:
     """Seals every stored secret with the first key of SYNC_PIPELINE_SECRET_KEYS."""
     with environment("stores rotate-keys") as here:
-        changed = here.stores.rotate_keys()
+        sealed = [columns for pipeline in PIPELINES for columns in pipeline.sealed()]
+        changed = rotate_keys(here.ledger, here.keyring, sealed)
     emit_json({"changed": changed}) if as_json else say(f"{changed} secrets sealed again with the current key")
 
 
@@ -152,7 +156,7 @@ def _inspect(here: Environment, store_hash: str, token: str, language: str | Non
     note(f"asking BigCommerce about store {store_hash}")
 
     async def ask() -> StoreFacts:
-        async with here.store_search.catalog_with(store_hash, token) as catalog:
+        async with store_search(here).catalog_with(store_hash, token) as catalog:
             return await inspect_store(catalog, store_hash, language_code=language)
 
     facts = asyncio.run(ask())

@@ -11,6 +11,7 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows, note, say
+from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.events import hooks
 
@@ -27,12 +28,12 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say wha
 def register(store: StoreHash, url: Url = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Creates the store's hooks, puts right what became of them, and removes those of channels that are gone."""
     with environment("webhooks register") as here:
-        row = here.stores.get(store)
+        row = stores_of(here).get(store)
         address = url or row.webhook_url
         if address is None:
             raise UsageError(f"store {store} has no address yet: give --url, such as https://hooks.example.com")
         note(f"asking BigCommerce about the webhooks of store {store}")
-        changes = asyncio.run(hooks.register(here.store_search, row, address, dry_run=dry_run))
+        changes = asyncio.run(hooks.register(store_search(here), row, address, dry_run=dry_run))
     _tell(changes, dry_run=dry_run, as_json=as_json)
 
 
@@ -40,7 +41,7 @@ def register(store: StoreHash, url: Url = None, dry_run: DryRun = False, as_json
 def list_hooks(store: StoreHash, as_json: Json = False) -> None:
     """The hooks that the store's token sees, without their secrets."""
     with environment("webhooks list") as here:
-        found = asyncio.run(hooks.listed(here.store_search, here.stores.get(store)))
+        found = asyncio.run(hooks.listed(store_search(here), stores_of(here).get(store)))
     columns = ("id", "is_active", "scope", "destination")
     rows: list[dict[str, Any]] = [{name: getattr(hook, name) for name in columns} for hook in found]
     emit_rows(rows, columns, as_json=as_json, empty=f"store {store} has no webhooks")
@@ -50,7 +51,7 @@ def list_hooks(store: StoreHash, as_json: Json = False) -> None:
 def remove(store: StoreHash, url: Url = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Deletes the store's hooks that lead to the receiver; others are left alone."""
     with environment("webhooks remove") as here:
-        changes = asyncio.run(hooks.remove(here.store_search, here.stores.get(store), url, dry_run=dry_run))
+        changes = asyncio.run(hooks.remove(store_search(here), stores_of(here).get(store), url, dry_run=dry_run))
     _tell(changes, dry_run=dry_run, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, say, warn
+from sync_pipeline.cli.store_search.opened import stores_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.stores.stores import Stores
 from sync_pipeline.pipelines.store_search.types import BatchType
@@ -35,7 +36,7 @@ def words_app(what: str, batch_type: BatchType, *, example: str, add: Change, re
 
     def change(verb: str, store: str, entries: Iterable[Entry], act: Change, *, as_json: bool) -> None:
         with environment(f"{batch_type} {verb}") as here:
-            edit = act(here.stores, store, entries)
+            edit = act(stores_of(here), store, entries)
         for line in edit.warnings[:MAX_WARNINGS]:
             warn(line)
         if more := edit.warnings[MAX_WARNINGS:]:
@@ -108,7 +109,7 @@ synonyms = words_app(
 def list_stop_words(store: StoreHash, every: AllWords = False, as_json: Json = False) -> None:
     """The store's own stop words."""
     with environment("stop-words list") as here:
-        found = word_edits.all_stop_words(here.stores, store) if every else here.stores.stop_words(store)
+        found = word_edits.all_stop_words(stores_of(here), store) if every else stores_of(here).stop_words(store)
     tell(found, as_json=as_json)
 
 
@@ -116,5 +117,5 @@ def list_stop_words(store: StoreHash, every: AllWords = False, as_json: Json = F
 def list_synonym_rules(store: StoreHash, as_json: Json = False) -> None:
     """The store's synonym rules."""
     with environment("synonyms list") as here:
-        found = here.stores.synonym_rules(store)
+        found = stores_of(here).synonym_rules(store)
     tell(found, as_json=as_json)

@@ -8,16 +8,40 @@ from typing import TYPE_CHECKING
 from sync_pipeline.batches.requests import BatchRequest, LaneName, Mode, Trigger
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.stores.stores import check_hash, store_scope
-from sync_pipeline.pipelines.store_search.types import EVENTS, KEY_PARTS, PIPELINE, BatchType, Part
+from sync_pipeline.pipelines.store_search.types import EVENTS, KEY_PARTS, PIPELINE, BatchType, Part, batch_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sync_pipeline.batches.models import SyncSchedule
+    from sync_pipeline.batches.requests import Ask
 
 #: More are no selection: a full or incremental batch is cheaper.
 MAX_IDS = 10_000
 
 #: What a bare number means, by batch type.
 NUMBER_WORDS = {BatchType.PRODUCT: "product", BatchType.CATEGORY: "category", BatchType.BLOG: "post"}
+
+
+def request(ask: Ask) -> BatchRequest:
+    """Checks what was asked for. Raises UsageError as ``store_request``, and for an unknown type or option."""
+    if ask.options:
+        raise UsageError(f"option {next(iter(ask.options))!r} is unknown: {PIPELINE} has none")
+    return store_request(
+        ask.scope,
+        batch_type(ask.type),
+        mode=ask.mode,
+        ids=ask.ids,
+        trigger=ask.trigger,
+        delay=ask.delay,
+        confirm_deletes=ask.confirm_deletes,
+        max_attempts=ask.max_attempts,
+    )
+
+
+def scheduled_request(schedule: SyncSchedule) -> BatchRequest:
+    """What a schedule of a store asks for each time. Raises UsageError as ``recurring_request``."""
+    return recurring_request(schedule.scope.partition(":")[2], batch_type(schedule.type), mode=schedule.mode)
 
 
 def store_request(
@@ -45,7 +69,6 @@ def store_request(
     return BatchRequest(
         pipeline=PIPELINE,
         scope=store_scope(check_hash(store_hash)),
-        store_hash=store_hash,
         type=batch_type.value,
         mode=Mode(mode),
         ids=None if not ids else document_keys(batch_type, ids),
@@ -62,7 +85,6 @@ def events_request(store_hash: str) -> BatchRequest:
     return BatchRequest(
         pipeline=PIPELINE,
         scope=store_scope(check_hash(store_hash)),
-        store_hash=store_hash,
         type=EVENTS,
         mode=Mode.INCREMENTAL,
         trigger=Trigger.WEBHOOK,

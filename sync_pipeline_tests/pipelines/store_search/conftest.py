@@ -21,8 +21,10 @@ from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.core import Core
 from sync_pipeline.definitions import build_defs
 from sync_pipeline.orchestration.runs import run_tags
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.search import client as serving
@@ -72,6 +74,17 @@ class Shop:
     sandbox: SandboxServer
     instance: dg.DagsterInstance
 
+    @property
+    def resources(self) -> dict[str, Any]:
+        """What Dagster's definitions get instead of what the environment names."""
+        pipeline = self.pipeline
+        return {"core": Core(pipeline.settings, pipeline.ledger, pipeline.stores.keyring), "store_search": pipeline}
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        """All definitions, on this pipeline."""
+        return build_defs(**self.resources)
+
     def request(self, batch_type: BatchType = BatchType.ALL, **options: Any) -> SyncBatch:
         return self.pipeline.ledger.request(store_request(self.hash, batch_type, **options))
 
@@ -84,9 +97,8 @@ class Shop:
         return self.pipeline.ledger.get(batch.id), result
 
     def run_job(self, job: str, **options: Any) -> dg.ExecuteInProcessResult:
-        self.instance.add_dynamic_partitions("stores", [self.hash])
-        definitions = build_defs(store_search=self.pipeline)
-        return definitions.resolve_job_def(job).execute_in_process(
+        self.instance.add_dynamic_partitions("store_search_stores", [self.hash])
+        return self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance, partition_key=self.hash, raise_on_error=False, **options
         )
 
@@ -97,7 +109,7 @@ class Shop:
         run_id = secrets.token_hex(8)
 
         async def imports(part: BatchPart) -> None:
-            async with aclosing(self.pipeline.imports(part, IMPORTS)) as outcomes:
+            async with aclosing(sync.import_records(self.pipeline, part, IMPORTS)) as outcomes:
                 async for _, outcome in outcomes:
                     if isinstance(outcome, Exception):
                         raise outcome

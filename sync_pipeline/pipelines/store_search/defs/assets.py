@@ -13,13 +13,14 @@ import dagster as dg
 from sync_pipeline.batches.parts import BatchPart
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 from sync_pipeline.orchestration.runs import run_batch_part
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
 from sync_pipeline.pipelines.store_search.imports.run import ImportResult
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, Part, type_of_parts
 
-COMMON = {"partitions_def": stores, "group_name": PIPELINE}
+COMMON = {"partitions_def": stores, "group_name": PIPELINE, "key_prefix": PIPELINE}
 
 
 @dg.asset(**COMMON, kinds={"elasticsearch", "file"})
@@ -29,14 +30,14 @@ def stop_words(context: dg.AssetExecutionContext, store_search: dg.ResourceParam
     Written as a file, and applied by a reindex in the cluster to every index that this run does not build anew.
     """
     with store_part(context, store_search) as part:
-        return dg.MaterializeResult(metadata=asyncio.run(store_search.stop_words(part)))
+        return dg.MaterializeResult(metadata=asyncio.run(sync.apply_stop_words(store_search, part)))
 
 
 @dg.asset(**COMMON, kinds={"elasticsearch", "file"})
 def synonyms(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
     """The store's synonym rules as a synonyms set; they work in running searches at once."""
     with store_part(context, store_search) as part:
-        return dg.MaterializeResult(metadata=asyncio.run(store_search.synonyms(part)))
+        return dg.MaterializeResult(metadata=asyncio.run(sync.apply_synonyms(store_search, part)))
 
 
 @dg.asset(**COMMON, deps=[stop_words, synonyms], kinds={"elasticsearch"})
@@ -45,7 +46,7 @@ def search_index(
 ) -> dg.MaterializeResult:
     """New, empty indices for the imports of this run; no alias is touched yet, so searches see nothing of them."""
     with store_part(context, store_search) as part:
-        return dg.MaterializeResult(metadata=asyncio.run(store_search.search_index(part)))
+        return dg.MaterializeResult(metadata=asyncio.run(sync.create_indices(store_search, part)))
 
 
 DESCRIPTIONS = {
@@ -61,8 +62,8 @@ DESCRIPTIONS = {
     can_subset=True,
     specs=[
         dg.AssetSpec(
-            part.value,
-            deps=[Part.SEARCH_INDEX.value],
+            [PIPELINE, part.value],
+            deps=[[PIPELINE, Part.SEARCH_INDEX.value]],
             description=DESCRIPTIONS[part],
             group_name=PIPELINE,
             kinds={"bigcommerce", "elasticsearch"},
@@ -74,16 +75,16 @@ DESCRIPTIONS = {
 # Without a return type: Dagster takes an async generator's for the type of a single output.
 async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]):
     """The imports, side by side: each fills its own index and moves its own aliases; one that fails stops no other."""
-    selected = [part for part in IMPORTS if dg.AssetKey(part.value) in context.selected_asset_keys]
+    selected = [part for part in IMPORTS if dg.AssetKey([PIPELINE, part.value]) in context.selected_asset_keys]
     failures: list[tuple[Part, BaseException]] = []
     with store_part(context, store_search) as batch:
-        async with aclosing(store_search.imports(batch, selected)) as outcomes:
+        async with aclosing(sync.import_records(store_search, batch, selected)) as outcomes:
             async for part, outcome in outcomes:
                 if isinstance(outcome, BaseException):
                     context.log.error("%s of store %s failed: %s", part, context.partition_key, one_line(outcome))
                     failures.append((part, outcome))
                 else:
-                    yield dg.MaterializeResult(asset_key=part.value, metadata=import_report(outcome))
+                    yield dg.MaterializeResult(asset_key=[PIPELINE, part.value], metadata=import_report(outcome))
         if failures:
             raise ImportsFailedError(failures)
 

@@ -10,7 +10,8 @@ from sync_pipeline.delivery.books import balances
 from sync_pipeline.pipelines.store_search.events.claims import worked_since
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.search.client import Served, served
-from sync_pipeline.pipelines.store_search.types import KINDS, Kind, Part, kind_of
+from sync_pipeline.pipelines.store_search.sync import newest_stats
+from sync_pipeline.pipelines.store_search.types import KINDS, PIPELINE, Kind, Part, kind_of
 
 DESCRIPTIONS = {
     "books_balance": "Every record that was read has exactly one outcome.",
@@ -18,7 +19,7 @@ DESCRIPTIONS = {
     "aliases": "The kind's alias and the store's name the new index, and the kind's alias nothing else.",
 }
 SPECS = [
-    dg.AssetCheckSpec(name, asset=kind.part.value, description=description)
+    dg.AssetCheckSpec(name, asset=[PIPELINE, kind.part.value], description=description)
     for kind in KINDS
     for name, description in DESCRIPTIONS.items()
 ]
@@ -32,7 +33,7 @@ def import_checks(
     store_hash = context.partition_key
     findings: dict[str, dict[str, tuple[bool, dict]]] = {}
     for key in context.selected_asset_check_keys:
-        part = key.asset_key.to_user_string()
+        part = key.asset_key.path[-1]
         if part not in findings:
             findings[part] = inspect(store_search, store_hash, Part(part), context.run.run_id)
         passed, metadata = findings[part][key.name]
@@ -41,7 +42,7 @@ def import_checks(
 
 def inspect(store_search: StoreSearch, store_hash: str, part: Part, run_id: str) -> dict[str, tuple[bool, dict]]:
     """The findings of every check of an import: whether it holds, and the numbers behind it."""
-    stats = store_search.newest_stats(store_hash, part, run_id)
+    stats = newest_stats(store_search, store_hash, part, run_id)
     if stats is None:
         nothing = (False, {"reason": dg.MetadataValue.text("the ledger knows of no finished import")})
         return dict.fromkeys(DESCRIPTIONS, nothing)

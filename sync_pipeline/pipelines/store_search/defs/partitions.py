@@ -2,4 +2,7 @@
 
 import dagster as dg
 
-stores = dg.DynamicPartitionsDefinition(name="stores")
+from sync_pipeline.pipelines.store_search.types import PIPELINE
+
+#: Partition sets are global in a Dagster instance, so the name carries the pipeline's.
+stores = dg.DynamicPartitionsDefinition(name=f"{PIPELINE}_stores")

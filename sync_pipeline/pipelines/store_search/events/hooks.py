@@ -20,6 +20,7 @@ from sync_pipeline.connectors.bigcommerce.listing import MalformedRecord
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.events.scopes import CHANNEL_SCOPES, STORE_SCOPES, channel_of
 from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ async def _channels(client: BigCommerceClient) -> list[int | None]:
 
 def _request_batch(pipeline: StoreSearch, store_hash: str) -> int:
     """The full batch that closes the gap: one that waits already, or a new one."""
-    waiting = pipeline.ledger.list(store_hash=store_hash, status=Status.PENDING)
+    waiting = pipeline.ledger.list(scope=store_scope(store_hash), status=Status.PENDING)
     whole = (PIPELINE, BatchType.ALL.value, Mode.FULL.value)
     for batch in waiting:
         if (batch.pipeline, batch.type, batch.mode) == whole and batch.dagster_run_id is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.synced_keys import recall, remember
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
-from sync_pipeline.delivery.dead_letters import DeadLetters
+from sync_pipeline.delivery.dead_letters import REPLAY_OF, DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
@@ -89,7 +89,7 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
     read_at = await source.read_at()
     plan = await plan_import(build, source, kind)
     batch = build.part.batch
-    letters = DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id)
+    letters = DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id, batch.options.get(REPLAY_OF))
     written = array("Q")
     delivery = Delivery(
         BulkIndex(build.cluster, plan.index),

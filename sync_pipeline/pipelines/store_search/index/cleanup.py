@@ -11,6 +11,7 @@ import structlog
 from sync_pipeline.batches.lanes import LaneBusyError, acquire
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ log = structlog.get_logger("sync_pipeline.store_search")
 async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list[str]:
     """Removes them from every store whose bulk lane is free, under that lane; returns their names.
 
-    A store where a batch works is left to its next build, which does the same.
+    A store where a batch works is left to its next build, which does the same; one that fails, or whose lane is lost
+    meanwhile, stops no other.
     """
     removed: list[str] = []
     async with pipeline.cluster() as cluster:
@@ -42,6 +44,8 @@ async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list
                 continue
             try:
                 removed += await _remove(cluster, store.hash, lane, pipeline.clock.now() - SETTLED_AFTER)
+            except SyncPipelineError as error:
+                log.warning("indices not cleaned up", store=store.hash, error=one_line(error))
             finally:
                 await asyncio.to_thread(lane.release)
     return removed

@@ -145,5 +145,5 @@ def _newest_event(pipeline: StoreSearch, store: Store, key: str) -> WebhookEvent
 
 
 def _newest_batch(pipeline: StoreSearch, store: Store, part: Part) -> SyncBatch | None:
-    batches = pipeline.ledger.list(store_hash=store.hash, limit=_BATCHES)
+    batches = pipeline.ledger.list(scope=store_scope(store.hash), limit=_BATCHES)
     return next((batch for batch in batches if part in (batch.planned or PARTS.get(batch.type, ()))), None)

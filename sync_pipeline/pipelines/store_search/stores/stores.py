@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.schedules import pause_schedules
 from sync_pipeline.batches.scopes import forget_scope
+from sync_pipeline.batches.sealing import SealedColumns
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.stores.models import Store
 from sync_pipeline.pipelines.store_search.stores.word_models import StopWord, SynonymRule
@@ -149,19 +150,6 @@ class Stores:
             row.webhook_url = url
             row.updated_at = self.ledger.clock.now()
 
-    def rotate_keys(self) -> int:
-        """Seals again, with the current key, every secret sealed with an older one; returns how many."""
-        changed = 0
-        with self.ledger.session() as session:
-            for row in session.scalars(select(Store).with_for_update()):
-                for field in SECRET_FIELDS:
-                    sealed = getattr(row, field)
-                    if sealed is not None and not self.keyring.is_current(sealed):
-                        plain = self.keyring.open(sealed, belongs_to=_owner(row.hash, field))
-                        setattr(row, field, self._seal(row.hash, field, plain))
-                        changed += 1
-        return changed
-
     def stop_words(self, store_hash: str) -> list[str]:
         """The store's own stop words, sorted."""
         with self.ledger.session() as session:
@@ -230,3 +218,19 @@ def _existing(session: Session, store_hash: str, *, lock: bool = False) -> Store
 
 def _owner(store_hash: str, field: str) -> str:
     return f"store/{store_hash}/{field}"
+
+
+#: For the rotation of keys.
+SEALED = (SealedColumns(Store, SECRET_FIELDS, lambda store, field: _owner(store.hash, field)),)
+
+
+def store_scopes(ledger: Ledger) -> list[str]:
+    """The scopes of all stores."""
+    with ledger.session() as session:
+        return [store_scope(store_hash) for store_hash in session.scalars(select(Store.hash).order_by(Store.hash))]
+
+
+def check_store_scope(ledger: Ledger, scope: str) -> None:
+    """Raises UnknownStoreError, or UsageError for what can be no store's scope."""
+    with ledger.session() as session:
+        _existing(session, check_hash(scope.partition(":")[2]))

@@ -12,9 +12,7 @@ from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import LaneName
-from sync_pipeline.definitions import build_defs
 from sync_pipeline.orchestration.runs import BATCH_TAG, close_batch, run_tags
-from sync_pipeline.pipelines.store_search.defs.automation import pending_batches
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
@@ -44,10 +42,9 @@ def test_a_batch_that_is_over_is_refused_and_stays_as_it_was(shop: Shop, end: st
 
 
 def test_products_materialized_by_hand_leave_a_manual_batch(shop: Shop):
-    shop.instance.add_dynamic_partitions("stores", [shop.hash])
-    definitions = build_defs(store_search=shop.pipeline)
-    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=shop.instance, partition_key=shop.hash, asset_selection=[dg.AssetKey("products")]
+    shop.instance.add_dynamic_partitions("store_search_stores", [shop.hash])
+    result = shop.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=shop.instance, partition_key=shop.hash, asset_selection=[dg.AssetKey(["store_search", "products"])]
     )
     assert result.success
     [batch] = shop.pipeline.ledger.list()
@@ -63,8 +60,8 @@ def test_a_run_of_a_schedule_leaves_a_scheduled_batch(shop: Shop):
 
 
 def test_a_store_that_is_unknown_fails_the_batch_in_one_line(shop: Shop):
-    batch = shop.request(BatchType.SYNONYMS)
     shop.pipeline.stores.remove(shop.hash)
+    batch = shop.request(BatchType.SYNONYMS)
     after, result = shop.run_batch(batch)
     assert after.status == "failed"
     assert failure_of(result)[0].startswith(f"store {shop.hash} is unknown")
@@ -81,14 +78,14 @@ def test_hand_picked_parts_of_several_types_are_an_all_batch():
 
 
 def tick(shop: Shop) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(instance=shop.instance, resources={"store_search": shop.pipeline})
-    answer = pending_batches(context)
+    context = dg.build_sensor_context(instance=shop.instance, resources={"core": shop.resources["core"]})
+    answer = shop.definitions.get_sensor_def("pending_batches")(context)
     assert isinstance(answer, dg.SensorResult | dg.SkipReason)
     return answer
 
 
 def test_the_sensor_asks_for_one_run_for_every_batch_that_may_start(shop: Shop):
-    shop.instance.add_dynamic_partitions("stores", [shop.hash])
+    shop.instance.add_dynamic_partitions("store_search_stores", [shop.hash])
     assert isinstance(tick(shop), dg.SkipReason)
     batch = shop.request()
     shop.request(BatchType.PRODUCT)  # the same store: after the first
@@ -99,6 +96,8 @@ def test_the_sensor_asks_for_one_run_for_every_batch_that_may_start(shop: Shop):
     assert (request.run_key, request.job_name, request.partition_key) == (f"{batch.id}:1", "sync_all", shop.hash)
     assert {
         "sync_pipeline/batch": str(batch.id),
+        "sync_pipeline/pipeline": "store_search",
+        "sync_pipeline/scope": f"store:{shop.hash}",
         "sync_pipeline/store": shop.hash,
         "sync_pipeline/type": "all",
         "sync_pipeline/trigger": "manual",
@@ -117,7 +116,7 @@ def test_the_sensor_makes_every_store_a_partition_before_it_has_a_batch(shop: Sh
 
 def test_the_sensor_waits_for_the_lane_and_gives_a_retry_a_key_of_its_own(shop: Shop):
     ledger = shop.pipeline.ledger
-    shop.instance.add_dynamic_partitions("stores", [shop.hash])
+    shop.instance.add_dynamic_partitions("store_search_stores", [shop.hash])
     batch = shop.request()
     lane = acquire(ledger, batch.scope, LaneName.BULK, "another")
     assert isinstance(tick(shop), dg.SkipReason)

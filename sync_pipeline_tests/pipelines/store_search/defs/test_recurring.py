@@ -16,8 +16,6 @@ from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.schedules import add_schedule, get_schedule
 from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreIndices
-from sync_pipeline.definitions import build_defs
-from sync_pipeline.pipelines.store_search.defs.automation import due_batches, pending_batches
 from sync_pipeline.pipelines.store_search.index.cleanup import orphaned
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
@@ -43,16 +41,16 @@ def nightly(shop: Shop, clock: ManualClock, batch_type: BatchType = BatchType.SY
 
 def minute(shop: Shop) -> str:
     """A tick of the schedule that makes batches; what it says."""
-    context = dg.build_schedule_context(instance=shop.instance, resources={"store_search": shop.pipeline})
-    skipped = due_batches(context)
+    context = dg.build_schedule_context(instance=shop.instance, resources={"core": shop.resources["core"]})
+    skipped = shop.definitions.get_schedule_def("due_batches")(context)
     assert isinstance(skipped, dg.SkipReason)
     return skipped.skip_message or ""
 
 
 def starts(shop: Shop) -> list[dg.RunRequest]:
     """The runs that the sensor asks for."""
-    context = dg.build_sensor_context(instance=shop.instance, resources={"store_search": shop.pipeline})
-    answer = pending_batches(context)
+    context = dg.build_sensor_context(instance=shop.instance, resources={"core": shop.resources["core"]})
+    answer = shop.definitions.get_sensor_def("pending_batches")(context)
     return list(answer.run_requests or []) if isinstance(answer, dg.SensorResult) else []
 
 
@@ -119,14 +117,13 @@ def test_the_daily_clean_up_removes_what_nobody_owns(shop: Shop):
 
     asyncio.run(make("products", two_days_ago))
     young = asyncio.run(make("products", datetime.now(UTC)))
-    shop.instance.add_dynamic_partitions("stores", ["removed"])
-    definitions = build_defs(store_search=shop.pipeline)
-    job = definitions.resolve_job_def("maintenance")
+    shop.instance.add_dynamic_partitions("store_search_stores", ["removed"])
+    job = shop.definitions.resolve_job_def("maintenance")
 
     lane = acquire(shop.pipeline.ledger, f"store:{shop.hash}", LaneName.BULK, "a batch at work")
     assert job.execute_in_process(instance=shop.instance).success
     assert len(shop.indices()) == 3
-    assert set(shop.instance.get_dynamic_partitions("stores")) == {shop.hash}
+    assert set(shop.instance.get_dynamic_partitions("store_search_stores")) == {shop.hash}
     lane.release()
     assert job.execute_in_process(instance=shop.instance).success
     assert set(shop.indices()) == {*served, young}

@@ -13,6 +13,7 @@ from sync_pipeline.connectors.bigcommerce.errors import RefusedError, Unauthoriz
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.books import balances
 from sync_pipeline.orchestration.runs import run_tags
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.automation import waiting_events
 from sync_pipeline.pipelines.store_search.events import drain as draining
 from sync_pipeline.pipelines.store_search.events.claims import stores_with_events
@@ -316,7 +317,7 @@ def test_the_sensor_starts_one_drain_for_a_store_with_events(indexed: Shop):
 
 
 def test_the_job_drains(indexed: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(type(indexed.pipeline).drain, "__kwdefaults__", {"linger": 0.0, "longest": 5.0})
+    monkeypatch.setattr(sync.drain_events, "__kwdefaults__", {"linger": 0.0, "longest": 5.0})
     indexed.sandbox.admin.update(indexed.hash, "products", 101, {"name": "Through Dagster"})
     tell_product(indexed, 101)
     tick(indexed)

@@ -19,6 +19,7 @@ from sync_pipeline.pipelines.store_search.events.scopes import CHANNEL_SCOPES, S
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.stores.models import Store
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.bigcommerce.catalog import channel
 from sync_pipeline.sandboxes.bigcommerce.hooks import Hook
@@ -158,7 +159,7 @@ def test_our_hooks_of_a_channel_that_is_gone_are_removed_and_that_is_no_gap(stor
     assert done == planned
     assert not done.has_gap
     assert [scope for scope in store.there if "/channel/7/" in scope] == foreign
-    assert store.pipeline.ledger.list(store_hash=store.hash) == []
+    assert store.pipeline.ledger.list(scope=store_scope(store.hash)) == []
     assert (store.restore().removed, store.register().removed) == ([], [])
 
 
@@ -223,7 +224,7 @@ def test_a_gap_is_put_right_and_made_good_by_one_full_batch_after_the_hooks_are_
     assert store.restore() == hooks.HookChanges(store.hash, "")
     store.register()
     assert not store.restore().has_gap
-    assert store.pipeline.ledger.list(store_hash=store.hash) == []
+    assert store.pipeline.ledger.list(scope=store_scope(store.hash)) == []
     for round_number in range(2):
         gone = store.there["store/sku/updated"]
         del store.sandbox.sandbox.stores[store.hash].hooks.by_id[gone.id]
@@ -235,7 +236,7 @@ def test_a_gap_is_put_right_and_made_good_by_one_full_batch_after_the_hooks_are_
             None,
         )
         done = store.restore()
-        [batch] = store.pipeline.ledger.list(store_hash=store.hash)
+        [batch] = store.pipeline.ledger.list(scope=store_scope(store.hash))
         assert done == replace(planned, batch_id=batch.id), round_number
         assert (batch.type, batch.mode, batch.trigger, batch.status) == ("all", "full", "webhook", Status.PENDING)
         assert batch.not_before == batch.requested_at + timedelta(minutes=2)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.events.scopes import event_key
 from sync_pipeline.pipelines.store_search.requests import events_request
@@ -46,7 +47,7 @@ def drain(shop: Shop) -> SyncBatch:
     run = Run(run_id, (EVENTS,), replace(events_request(shop.hash), reserved_for=run_id))
 
     def work(part: BatchPart) -> None:
-        asyncio.run(shop.pipeline.drain(part, linger=0))
+        asyncio.run(sync.drain_events(shop.pipeline, part, linger=0))
 
     with batch_part(shop.pipeline.ledger, run) as part:
         work(part)

@@ -19,6 +19,7 @@ import pytest
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.connectors.bigcommerce.errors import BigCommerceError, IncompleteListingError, UnauthorizedError
 from sync_pipeline.delivery.guard import DeleteGuardError
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.imports.run import ImportResult
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType, Part
@@ -193,7 +194,7 @@ def outcomes_of(shop: Shop) -> dict[Part, ImportResult | Exception]:
     """What becomes of each import of a full batch, whatever becomes of the others."""
 
     async def imports(part: BatchPart) -> dict[Part, ImportResult | Exception]:
-        async with aclosing(shop.pipeline.imports(part, IMPORTS)) as outcomes:
+        async with aclosing(sync.import_records(shop.pipeline, part, IMPORTS)) as outcomes:
             return {ended: outcome async for ended, outcome in outcomes}
 
     run_id = secrets.token_hex(8)

@@ -20,6 +20,7 @@ from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import scan
 from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.operations import Action, Operation, Outcome
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.index.build import IndexCheckError, StoreBuild
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import KINDS, BatchType, Kind, Part
@@ -79,7 +80,7 @@ def overtaken(shop: Shop) -> Iterator[BatchPart]:
 def working(shop: Shop, part: BatchPart, work: Callable[[StoreBuild], Awaitable[object]]) -> None:
     async def with_build() -> None:
         async with shop.pipeline.cluster() as cluster:
-            await work(await shop.pipeline._build(cluster, shop.pipeline.stores.get(shop.hash), part))
+            await work(await sync._build(shop.pipeline, cluster, shop.pipeline.stores.get(shop.hash), part))
 
     asyncio.run(with_build())
 

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.sealing import rotate_keys
 from sync_pipeline.batches.secrets import Keyring, new_key_entry, parse_keys
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.stores.stores import Stores, UnknownStoreError
+from sync_pipeline.pipelines.store_search.stores.stores import SEALED, Stores, UnknownStoreError
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def test_rotation_seals_everything_again_with_the_new_key(ledger: Ledger, keyrin
     Stores(ledger, keyring).save("a", name="A", token="ta", client_secret="ca")
     entry = new_key_entry("k2")
     rotated = Stores(ledger, Keyring(current="k2", keys={**parse_keys(entry).keys, **keyring.keys}))
-    assert rotated.rotate_keys() == 2
-    assert rotated.rotate_keys() == 0
+    assert rotate_keys(ledger, rotated.keyring, SEALED) == 2
+    assert rotate_keys(ledger, rotated.keyring, SEALED) == 0
     only_new = Stores(ledger, parse_keys(entry))
     assert only_new.secret(only_new.get("a")) == "ta"
 

@@ -1,0 +1,175 @@
+"""The automation that all pipelines share: what makes batches, what starts them, what closes them, what cleans up."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from sync_pipeline.batches.maintenance import forget_old
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.queue import due, reap
+from sync_pipeline.batches.retries import retry_failed
+from sync_pipeline.batches.schedules import request_due
+from sync_pipeline.core import Core
+from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.orchestration.members import Member
+from sync_pipeline.orchestration.runs import close_batch, daily, delete_old_runs, keep_partitions, run_request
+
+#: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
+RUNS_KEPT = timedelta(days=30)
+RUNS_AT_ONCE = 5_000
+SENSOR_SECONDS = 5
+
+
+def automation(members: Sequence[Member]) -> dg.Definitions:
+    """Makes the sensors, schedules and jobs that serve every member."""
+    maintenance = _maintenance(members)
+    return dg.Definitions(
+        jobs=[maintenance],
+        schedules=[_due_batches(members), daily("daily_maintenance", maintenance, "17 4")],
+        sensors=[
+            _pending_batches(members),
+            _closing(dg.DagsterRunStatus.FAILURE, "failed_runs", "failed"),
+            _closing(dg.DagsterRunStatus.CANCELED, "cancelled_runs", "was cancelled"),
+        ],
+    )
+
+
+def run_requests(
+    context: dg.SensorEvaluationContext,
+    members: Sequence[Member],
+    batches: Sequence[SyncBatch],
+    known_scopes: Sequence[str] = (),
+) -> dg.SensorResult:
+    """A run for each batch, and the partitions that its scope and the known ones lack."""
+    by_name = {member.pipeline.name: member for member in members}
+    additions = []
+    for member in members:
+        of_member = {batch.scope for batch in batches if batch.pipeline == member.pipeline.name}
+        of_member |= {scope for scope in known_scopes if scope.startswith(f"{member.pipeline.noun}:")}
+        wanted = {member.pipeline.scope_name(scope) for scope in of_member}
+        missing = sorted(wanted - set(context.instance.get_dynamic_partitions(member.partition_set)))
+        if missing:
+            additions.append(member.brought.partitions.build_add_request(missing))
+    return dg.SensorResult(
+        run_requests=[
+            run_request(
+                batch, by_name[batch.pipeline].job(batch.type), by_name[batch.pipeline].pipeline.scope_name(batch.scope)
+            )
+            for batch in batches
+        ],
+        dynamic_partitions_requests=additions,
+    )
+
+
+def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
+    names = [member.pipeline.name for member in members]
+    jobs = [job for member in members for job in member.brought.jobs.values()]
+
+    @dg.sensor(
+        jobs=jobs,
+        name="pending_batches",
+        minimum_interval_seconds=SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def pending_batches(
+        context: dg.SensorEvaluationContext, core: dg.ResourceParam[Core]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Starts a run for every pending batch whose scope is free, and fails batches whose runs went silent.
+
+        What failed for a reason that may pass becomes pending again, after a while. Every scope gets its partition
+        here. Only the ledger is asked. It is the queue: nothing is marked here, so a run that never starts loses
+        nothing.
+        """
+        ledger = core.ledger
+        for again in retry_failed(ledger):
+            context.log.info("batch %s of %s is tried again: attempt %s", again.id, again.scope, again.attempt)
+        for lost in reap(ledger):
+            context.log.warning("batch %s of %s was lost with its run", lost.id, lost.scope)
+        known = [scope for member in members for scope in member.pipeline.scopes(ledger)]
+        requested = run_requests(context, members, due(ledger, names), known)
+        if not requested.run_requests and not requested.dynamic_partitions_requests:
+            return dg.SkipReason("no batch is pending")
+        return requested
+
+    return pending_batches
+
+
+def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
+    recurring = {member.pipeline.name: member.pipeline.recurring for member in members}
+
+    @dg.op
+    def request_due_batches(context: dg.OpExecutionContext, core: dg.ResourceParam[Core]) -> None:
+        """Gives every schedule that is due its pending batch, as `due_batches` does each minute."""
+        made = request_due(core.ledger, recurring, core.settings.sync_pipeline_retries)
+        context.add_output_metadata({"batches": [batch.id for batch in made]})
+
+    @dg.job(description="Gives every schedule that is due its pending batch, by hand; the schedule does so by itself.")
+    def due_batches_now() -> None:
+        request_due_batches()
+
+    @dg.schedule(
+        cron_schedule="* * * * *",
+        job=due_batches_now,
+        name="due_batches",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def due_batches(_: dg.ScheduleEvaluationContext, core: dg.ResourceParam[Core]) -> dg.SkipReason:
+        """Gives every scope's schedule that is due its pending batch; `pending_batches` starts it.
+
+        The schedules themselves are rows of the ledger: `sync-pipeline schedules` shows and changes them.
+        """
+        made = request_due(core.ledger, recurring, core.settings.sync_pipeline_retries)
+        return dg.SkipReason(f"{len(made)} batches were due")
+
+    return due_batches
+
+
+def _maintenance(members: Sequence[Member]) -> dg.JobDefinition:
+    @dg.op(required_resource_keys={"core", *(member.pipeline.name for member in members)})
+    def tidy_up(context: dg.OpExecutionContext) -> None:
+        """Deletes old rows and runs, partitions of removed scopes, and what each pipeline calls old and over.
+
+        One pipeline's trouble does not stop the others; the run fails at its end, naming it.
+        """
+        core: Core = context.resources.core
+        instance, now = context.instance, core.ledger.clock.now()
+        counts = dict(forget_old(core.ledger))
+        counts["runs"] = delete_old_runs(instance, older_than=now - RUNS_KEPT, limit=RUNS_AT_ONCE)
+        counts["partitions"] = 0
+        failures = []
+        for member in members:
+            pipeline = member.pipeline
+            try:
+                wanted = [pipeline.scope_name(scope) for scope in pipeline.scopes(core.ledger)]
+                counts["partitions"] += len(keep_partitions(instance, member.partition_set, wanted))
+                removed = pipeline.tidy(getattr(context.resources, pipeline.name))
+            except SyncPipelineError as error:
+                failures.append(f"{pipeline.name}: {one_line(error)}")
+            else:
+                counts |= {name: counts.get(name, 0) + number for name, number in removed.items()}
+        context.add_output_metadata(counts)
+        if failures:
+            raise dg.Failure("; ".join(failures), allow_retries=False)
+
+    @dg.job(description="Removes what is old and over, from the ledger, Dagster's storage and the destinations.")
+    def maintenance() -> None:
+        tidy_up()
+
+    return maintenance
+
+
+def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=run_status,
+        name=name,
+        minimum_interval_seconds=SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Closes the batch of a run that {what} and left it open: killed, or ended before a step.",
+    )
+    def sensor(context: dg.RunStatusSensorContext, core: dg.ResourceParam[Core]) -> None:
+        closed = close_batch(core.ledger, context.dagster_run, what)
+        if closed is not None:
+            context.log.warning("closed batch %s of %s: its run %s", closed.id, closed.scope, what)
+
+    return sensor

@@ -1,0 +1,109 @@
+"""What a pipeline is to the rest of the project: its name, its words, and the functions by which it is found.
+
+The command line, the API, Dagster's definitions, health, maintenance, migrations and key rotation know pipelines only
+through this description and the tuple of them in pipelines/registry.py. Nothing here imports Dagster or a vendor's
+client; a pipeline's functions import what they need when they are called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sync_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.models import SyncBatch, SyncSchedule
+    from sync_pipeline.batches.requests import Ask, BatchRequest
+    from sync_pipeline.batches.secrets import Keyring
+    from sync_pipeline.delivery.preview import Preview
+    from sync_pipeline.delivery.verify import Verification
+    from sync_pipeline.settings import Settings
+
+
+class Runtime(Protocol):
+    """A pipeline at work: opened on settings and a ledger. It connects to nothing before it is used."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that it works on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `health`: what was looked at, in what state it is, and the exit status that this means."""
+
+    what: str
+    detail: str
+    exit_status: int = 0
+
+
+def _nothing(*_: Any) -> Any:
+    return []
+
+
+def _no_dry_run(_: Any, request: BatchRequest) -> Any:
+    raise UsageError(f"{request.pipeline} has no dry run")
+
+
+def _no_verify(_: Any, batch: SyncBatch, *__: Any) -> Any:
+    raise UsageError(f"{batch.pipeline} has nothing to verify")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline, as the registry has it.
+
+    ``noun`` begins its scopes (`store:abc`) and is its own; ``types`` names what a batch may cover, the first is the
+    default; ``needs`` are the embedded engines that stand in for what no setting names. ``section`` is the model of its
+    part of sync-pipeline.yaml, ``tables`` the modules of its ledger tables, ``sealed`` its encrypted columns.
+
+    ``open`` makes the runtime. ``request`` checks what was asked for and ``recurring`` what a schedule asks for;
+    ``replay`` makes the batch that delivers one key again; all raise UsageError. ``check_scope`` raises UsageError for
+    a scope that does not exist; ``scopes`` lists those there are. ``definitions`` makes what Dagster loads
+    (``orchestration.assembly.PipelineDefinitions``). ``dry_run`` says what a request would do, by part; ``verify``
+    compares source and destination for a batch of type `verify`. ``health`` looks at what the pipeline alone needs,
+    ``tidy`` removes what is old and over. ``unconfigured`` says why the pipeline has nothing to do, None when it has.
+    """
+
+    name: str
+    noun: str
+    types: tuple[str, ...]
+    open: Callable[[Settings, Ledger, Keyring], Any]
+    request: Callable[[Ask], BatchRequest]
+    recurring: Callable[[SyncSchedule], BatchRequest]
+    replay: Callable[[str, str], BatchRequest]
+    scopes: Callable[[Ledger], Sequence[str]]
+    check_scope: Callable[[Ledger, str], None]
+    definitions: Callable[[], Any]
+    needs: tuple[str, ...] = ()
+    section: type[BaseModel] | None = None
+    tables: Callable[[], Sequence[Any]] = _nothing
+    sealed: Callable[[], Sequence[Any]] = _nothing
+    dry_run: Callable[[Any, BatchRequest], Mapping[str, Preview]] = _no_dry_run
+    verify: Callable[..., Mapping[str, Verification]] = _no_verify
+    health: Callable[[Any], Sequence[Finding]] = _nothing
+    tidy: Callable[[Any], Mapping[str, int]] = field(default=lambda _: {})
+    unconfigured: Callable[[Settings], str | None] = field(default=lambda _: None)
+
+    def scope(self, name: str) -> str:
+        """The scope of a name that a person gave: `abc` becomes `store:abc`, also when it was given so."""
+        return name if name.startswith(f"{self.noun}:") else f"{self.noun}:{name}"
+
+    def scope_name(self, scope: str) -> str:
+        """The scope without its noun, as people and partitions name it."""
+        return scope.removeprefix(f"{self.noun}:")
+
+
+def find_pipeline(pipelines: Sequence[Pipeline], name: str) -> Pipeline:
+    """The pipeline of that name. Raises UsageError that lists those there are."""
+    for pipeline in pipelines:
+        if pipeline.name == name:
+            return pipeline
+    raise UsageError(f"pipeline {name!r} is unknown: it is one of {', '.join(one.name for one in pipelines)}")

@@ -1,0 +1,57 @@
+"""What `health` says of this pipeline: the search cluster, and every store's token and scopes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sync_pipeline.connectors.elasticsearch.health import cluster_health
+from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
+from sync_pipeline.health import look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sync_pipeline.pipeline import Finding
+    from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+
+DISK_FREE_WARNING = 0.10
+
+
+def findings(runtime: StoreSearch) -> Sequence[Finding]:
+    """Looks at the cluster and asks BigCommerce about each store. Raises what listing the stores raises."""
+    return [
+        look("search cluster", lambda: asyncio.run(_search_cluster(runtime))),
+        *[
+            look(f"store {store.hash}", lambda store_hash=store.hash: _store(runtime, store_hash))
+            for store in runtime.stores.list()
+        ],
+    ]
+
+
+async def _search_cluster(runtime: StoreSearch) -> str:
+    async with runtime.cluster() as cluster:
+        info = await cluster.check()
+        state = await cluster_health(cluster)
+    if state.read_only:
+        raise ServiceUnavailableError(f"Elasticsearch {info.version} takes no writes to {', '.join(state.read_only)}")
+    free = "" if state.disk_free is None else f", {state.disk_free:.0%} of the disk free"
+    if state.disk_free is not None and state.disk_free < DISK_FREE_WARNING:
+        raise ServiceUnavailableError(f"Elasticsearch {info.version} is nearly full{free}")
+    return f"Elasticsearch {info.version}, {state.status}{free}"
+
+
+def _store(runtime: StoreSearch, store_hash: str) -> str:
+    store = runtime.stores.get(store_hash)
+    if store.uninstalled_at is not None:
+        raise SyncPipelineError(f"it uninstalled the app: `sync-pipeline stores reenter-token {store_hash}`")
+
+    async def ask() -> str:
+        async with runtime.catalog(store) as catalog:
+            scopes = await catalog.probe_scopes()
+        missing = sorted(scope for scope, granted in scopes.items() if not granted)
+        if missing:
+            raise SyncPipelineError(f"the token lacks {', '.join(missing)}")
+        return f"token works, all {len(scopes)} scopes"
+
+    return asyncio.run(ask())
