@@ -7,9 +7,10 @@ client; a pipeline's functions import what they need when they are called.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sync_pipeline.batches.requests import VERIFY, Ask, LaneName, Level, Mode
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sync_pipeline.batches.ledger import Ledger
-    from sync_pipeline.batches.models import SyncBatch, SyncSchedule
-    from sync_pipeline.batches.requests import Ask, BatchRequest
+    from sync_pipeline.batches.models import SyncSchedule
+    from sync_pipeline.batches.parts import BatchPart
+    from sync_pipeline.batches.requests import BatchRequest
     from sync_pipeline.batches.secrets import Keyring
     from sync_pipeline.delivery.preview import Preview
     from sync_pipeline.delivery.verify import Verification
@@ -52,10 +54,6 @@ def _no_dry_run(_: Any, request: BatchRequest) -> Any:
     raise UsageError(f"{request.pipeline} has no dry run")
 
 
-def _no_verify(_: Any, batch: SyncBatch, *__: Any) -> Any:
-    raise UsageError(f"{batch.pipeline} has nothing to verify")
-
-
 @dataclass(frozen=True)
 class Pipeline:
     """One pipeline, as the registry has it.
@@ -67,8 +65,9 @@ class Pipeline:
     ``open`` makes the runtime. ``request`` checks what was asked for and ``recurring`` what a schedule asks for;
     ``replay`` makes the batch that delivers one key again; all raise UsageError. ``check_scope`` raises UsageError for
     a scope that does not exist; ``scopes`` lists those there are. ``definitions`` makes what Dagster loads
-    (``orchestration.assembly.PipelineDefinitions``). ``dry_run`` says what a request would do, by part; ``verify``
-    compares source and destination for a batch of type `verify`. ``health`` looks at what the pipeline alone needs,
+    (``orchestration.members.PipelineDefinitions``). ``dry_run`` says what a request would do, by part; ``verify``
+    compares source and destination, by part, as the options of a batch of type `verify` say (``verify_request``).
+    ``health`` looks at what the pipeline alone needs,
     ``tidy`` removes what is old and over. ``unconfigured`` says why the pipeline has nothing to do, None when it has.
     """
 
@@ -87,10 +86,52 @@ class Pipeline:
     tables: Callable[[], Sequence[Any]] = _nothing
     sealed: Callable[[], Sequence[Any]] = _nothing
     dry_run: Callable[[Any, BatchRequest], Mapping[str, Preview]] = _no_dry_run
-    verify: Callable[..., Mapping[str, Verification]] = _no_verify
+    verify: Callable[[Any, BatchPart], Mapping[str, Verification]] | None = None
     health: Callable[[Any], Sequence[Finding]] = _nothing
     tidy: Callable[[Any], Mapping[str, int]] = field(default=lambda _: {})
     unconfigured: Callable[[Settings], str | None] = field(default=lambda _: None)
+
+    def ask(self, ask: Ask) -> BatchRequest:
+        """Makes the request of what was asked for, of any type. Raises UsageError."""
+        if ask.type == VERIFY:
+            return self.verify_request(ask)
+        return self.request(ask)
+
+    def scheduled(self, schedule: SyncSchedule) -> BatchRequest:
+        """Makes the request of what a schedule asks for, of any type. Raises UsageError."""
+        if schedule.type == VERIFY:
+            return self.verify_request(Ask(self.scope_name(schedule.scope), VERIFY))
+        return self.recurring(schedule)
+
+    def verify_request(self, ask: Ask) -> BatchRequest:
+        """Makes the request to verify a scope; only one that repairs takes the scope's lane. Raises UsageError.
+
+        Options: ``level`` (content, fast or deep), ``repair`` (whether what differs is delivered again), ``type`` (one
+        of the pipeline's types: only what that covers).
+        """
+        if self.verify is None:
+            raise UsageError(f"{self.name} has nothing to verify")
+        options = {"level": Level.CONTENT.value, "repair": False, "type": self.types[0], **ask.options}
+        if unknown := sorted(options.keys() - {"level", "repair", "type"}):
+            raise UsageError(f"option {unknown[0]!r} is unknown: verify has level, repair and type")
+        if options["level"] not in set(Level):
+            raise UsageError(f"level {options['level']!r} is unknown: it is one of {', '.join(Level)}")
+        if not isinstance(options["repair"], bool):
+            raise UsageError(f"repair is true or false, not {options['repair']!r}")
+        if ask.mode != Mode.FULL or ask.ids:
+            raise UsageError("verify looks at everything of a type: it has no mode and no ids")
+        # The pipeline itself knows its types and its scopes.
+        checked = self.request(Ask(ask.scope, options["type"]))
+        return replace(
+            checked,
+            type=VERIFY,
+            options=options,
+            trigger=ask.trigger,
+            delay=ask.delay,
+            confirm_deletes=ask.confirm_deletes,
+            max_attempts=ask.max_attempts,
+            lane=LaneName.BULK if options["repair"] else None,
+        )
 
     def scope(self, name: str) -> str:
         """The scope of a name that a person gave: `abc` becomes `store:abc`, also when it was given so."""

@@ -38,6 +38,18 @@ class Mode(StrEnum):
     SELECTIVE = "selective"
 
 
+#: The type of the batches that compare a destination with its source; every pipeline that can has it.
+VERIFY = "verify"
+
+
+class Level(StrEnum):
+    """How closely a verify batch looks."""
+
+    CONTENT = "content"  # what the destination stores, recomputed
+    FAST = "fast"  # the stored fingerprints
+    DEEP = "deep"  # also what is dear to look at
+
+
 @dataclass(frozen=True)
 class Ask:
     """What a person, a program or a form asks of a pipeline, unchecked: the pipeline makes a request of it.

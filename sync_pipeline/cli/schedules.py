@@ -49,7 +49,7 @@ def add(
 ) -> None:
     """Makes a batch of a scope, such as a store, recur."""
     chosen, full_scope = target(store, pipeline, scope)
-    what = chosen.request(Ask(chosen.scope_name(full_scope), type_ or chosen.types[0], mode=_recurring(mode)))
+    what = chosen.ask(Ask(chosen.scope_name(full_scope), type_ or chosen.types[0], mode=_recurring(mode)))
     with environment("schedules add") as here:
         chosen.check_scope(here.ledger, full_scope)
         runs = next_runs(cron, timezone, here.ledger.clock.now(), SHOWN)
@@ -93,7 +93,7 @@ def change(
         before = schedules.get_schedule(here.ledger, schedule_id)
         if mode is not None:
             chosen = find_pipeline(PIPELINES, before.pipeline)
-            chosen.request(Ask(chosen.scope_name(before.scope), before.type, mode=_recurring(mode)))
+            chosen.ask(Ask(chosen.scope_name(before.scope), before.type, mode=_recurring(mode)))
         changed = schedules.change_schedule(
             here.ledger,
             schedule_id,

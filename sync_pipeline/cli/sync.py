@@ -70,7 +70,7 @@ def run(
 ) -> int:
     """Synchronises a scope, such as a store: one batch, to its end."""
     chosen, full_scope = target(store, pipeline, scope)
-    request = chosen.request(
+    request = chosen.ask(
         Ask(
             chosen.scope_name(full_scope),
             type_ or chosen.types[0],

@@ -96,7 +96,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
 
 
 def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
-    recurring = {member.pipeline.name: member.pipeline.recurring for member in members}
+    recurring = {member.pipeline.name: member.pipeline.scheduled for member in members}
 
     @dg.op
     def request_due_batches(context: dg.OpExecutionContext, core: dg.ResourceParam[Core]) -> None:

@@ -30,6 +30,8 @@ ATTEMPT_TAG = "sync_pipeline/attempt"
 DAEMON_SILENCE_SECONDS = 90.0
 SCHEDULE_TAG = "dagster/schedule_name"
 PARTITION_TAG = "dagster/partition"
+#: A step of whatever kind.
+StepContext = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 IN_FLIGHT = [status for status in dg.DagsterRunStatus if status not in ENDED]
 
@@ -76,7 +78,9 @@ def tagged_batch(tags: Mapping[str, str]) -> int | None:
     return int(value)
 
 
-def planned_parts(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tuple[str, ...]:
+def planned_parts(
+    context: StepContext,
+) -> tuple[str, ...]:
     """The assets that this run will materialize, by name (a re-execution from a failure plans only what it repeats)."""
     layer = context.job_def.asset_layer
     steps = context.run.step_keys_to_execute
@@ -89,7 +93,7 @@ def planned_parts(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> 
 
 @contextmanager
 def run_batch_part(
-    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    context: StepContext,
     ledger: Ledger,
     by_hand: Callable[[tuple[str, ...]], BatchRequest],
     *,
@@ -97,18 +101,22 @@ def run_batch_part(
 ) -> Iterator[BatchPart]:
     """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
 
-    ``planned`` are the run's parts, by default the assets that it materializes.
+    ``planned`` are the run's parts, by default the assets that it materializes. What the project can say in one line
+    ends the step as a Failure that says it, and that Dagster does not retry.
     """
-    tags = context.run.tags
-    planned = planned_parts(context) if planned is None else planned
-    run = Run(
-        run_id=context.run.run_id,
-        planned=planned,
-        batch_id=tagged_batch(tags),
-        request=replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id),
-    )
-    with batch_part(ledger, run) as part:
-        yield part
+    try:
+        tags = context.run.tags
+        planned = planned_parts(context) if planned is None else planned
+        run = Run(
+            run_id=context.run.run_id,
+            planned=planned,
+            batch_id=tagged_batch(tags),
+            request=replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id),
+        )
+        with batch_part(ledger, run) as part:
+            yield part
+    except SyncPipelineError as error:
+        raise dg.Failure(one_line(error), allow_retries=False) from error
 
 
 def trigger_of(tags: Mapping[str, str]) -> Trigger:

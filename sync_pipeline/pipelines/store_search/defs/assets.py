@@ -5,8 +5,7 @@ Each body is one `batch_part`: the ledger knows of every run, whoever started it
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing
 
 import dagster as dg
 
@@ -118,18 +117,13 @@ class ImportsFailedError(SyncPipelineError):
         self.retry = getattr(first, "retry", Retry.LATER)
 
 
-@contextmanager
-def store_part(context: dg.AssetExecutionContext, store_search: StoreSearch) -> Iterator[BatchPart]:
-    """The step as a part of its batch. What the project can say in one line ends the step so, without a retry."""
-    try:
-        with run_batch_part(
-            context,
-            store_search.ledger,
-            lambda planned: store_request(context.partition_key, type_of_parts(frozenset(map(Part, planned)))),
-        ) as part:
-            yield part
-    except SyncPipelineError as error:
-        raise dg.Failure(one_line(error), allow_retries=False) from error
+def store_part(context: dg.AssetExecutionContext, store_search: StoreSearch) -> AbstractContextManager[BatchPart]:
+    """The step as a part of its batch, or of the `manual` one that it makes when somebody started it by hand."""
+    return run_batch_part(
+        context,
+        store_search.ledger,
+        lambda planned: store_request(context.partition_key, type_of_parts(frozenset(map(Part, planned)))),
+    )
 
 
 assets = [stop_words, synonyms, search_index, imports]

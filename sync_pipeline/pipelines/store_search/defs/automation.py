@@ -7,7 +7,6 @@ import dagster as dg
 
 from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
-from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.orchestration.runs import daily, run_batch_part, run_request
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
@@ -40,13 +39,10 @@ batch_jobs = {
 @dg.op(description="Applies waiting webhook events to the live indices until none came for a minute.")
 def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
     """The drain. What it did stands in the ledger and, as figures, in its output's metadata."""
-    try:
-        with run_batch_part(
-            context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
-        ) as part:
-            stats = asyncio.run(sync.drain_events(store_search, part))
-    except SyncPipelineError as error:
-        raise dg.Failure(one_line(error), allow_retries=False) from error
+    with run_batch_part(
+        context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
+    ) as part:
+        stats = asyncio.run(sync.drain_events(store_search, part))
     context.add_output_metadata({name: stats[name] for name in stats if isinstance(stats[name], int)})
 
 
