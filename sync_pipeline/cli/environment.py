@@ -64,16 +64,16 @@ class Environment:
     def use_sandbox(self) -> None:
         """Takes the sandbox for BigCommerce, unless the settings name an address. Before ``settings`` is used."""
         if "bigcommerce_api_url" not in self.given.model_fields_set:
-            self.sandbox_url = self.engines.bigcommerce_url()
+            self.sandbox_url = self.engines.url("bigcommerce")
 
     @cached_property
     def settings(self) -> Settings:
         """The settings with every address filled in."""
         given = self.given
         embedded = {
-            "database_url": given.database_url or self.engines.postgres_url(),
-            "dagster_database_url": given.dagster_database_url or self.engines.postgres_url("dagster"),
-            "elasticsearch_url": given.elasticsearch_url or self.engines.elasticsearch_url(),
+            "database_url": given.database_url or self.engines.url("postgres"),
+            "dagster_database_url": given.dagster_database_url or self.engines.url("postgres", "dagster"),
+            "elasticsearch_url": given.elasticsearch_url or self.engines.url("elasticsearch"),
             "bigcommerce_api_url": self.sandbox_url or given.bigcommerce_api_url,
         }
         return Settings.model_validate({**given.model_dump(), **embedded})
@@ -81,7 +81,7 @@ class Environment:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger. The embedded one is upgraded here; another one is never changed without `db upgrade`."""
-        url = self.given.database_url or self.engines.postgres_url()
+        url = self.given.database_url or self.engines.url("postgres")
         engine = make_engine(url, pool_size=self.given.db_pool_size)
         if self.given.database_url is None:
             upgrade(engine)
