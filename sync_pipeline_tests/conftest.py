@@ -81,13 +81,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 @pytest.fixture(scope="session")
 def server_url(request: pytest.FixtureRequest) -> str:
     """A database of the PostgreSQL server on which tests may create databases."""
-    return REAL_SERVERS["DATABASE_URL"] or request.getfixturevalue("engines").postgres_url("postgres")
+    return REAL_SERVERS["DATABASE_URL"] or request.getfixturevalue("engines").url("postgres", "postgres")
 
 
 @pytest.fixture(scope="session")
 def elasticsearch_url(request: pytest.FixtureRequest) -> str:
     """The search cluster under test."""
-    return REAL_SERVERS["ELASTICSEARCH_URL"] or request.getfixturevalue("engines").elasticsearch_url()
+    return REAL_SERVERS["ELASTICSEARCH_URL"] or request.getfixturevalue("engines").url("elasticsearch")
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class Environment:
     def use_sandbox(self) -> None:
         """Takes the sandbox for BigCommerce, unless the settings name an address. Before ``settings`` is used."""
         if "bigcommerce_api_url" not in self.given.model_fields_set:
-            self.sandbox_url = self.engines.bigcommerce_url()
+            self.sandbox_url = self.engines.url("bigcommerce")
 
     @cached_property
     def settings(self) -> Settings:
@@ -76,11 +76,11 @@ class Environment:
         """The settings with the addresses filled in that these pipelines need: starts their engines."""
         given = self.given
         embedded: dict[str, Any] = {
-            "database_url": given.database_url or self.engines.postgres_url(),
+            "database_url": given.database_url or self.engines.url("postgres"),
             "bigcommerce_api_url": self.sandbox_url or given.bigcommerce_api_url,
         }
         for name in dict.fromkeys(need for pipeline in pipelines for need in pipeline.needs):
-            embedded[f"{name}_url"] = getattr(given, f"{name}_url") or self.engines.elasticsearch_url()
+            embedded[f"{name}_url"] = getattr(given, f"{name}_url") or self.engines.url(name)
         return Settings.model_validate({**given.model_dump(), **embedded})
 
     @cached_property
@@ -97,12 +97,12 @@ class Environment:
     @cached_property
     def dagster_url(self) -> str:
         """The database of Dagster's storage."""
-        return self.given.dagster_database_url or self.engines.postgres_url("dagster")
+        return self.given.dagster_database_url or self.engines.url("postgres", "dagster")
 
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger. The embedded one is upgraded here; another one is never changed without `db upgrade`."""
-        url = self.given.database_url or self.engines.postgres_url()
+        url = self.given.database_url or self.engines.url("postgres")
         engine = make_engine(url, pool_size=self.given.db_pool_size)
         if self.given.database_url is None:
             upgrade(engine)

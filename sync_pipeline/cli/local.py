@@ -106,7 +106,7 @@ def database() -> None:
 def upgrade_database(as_json: Json = False) -> None:
     """Creates or upgrades the ledger's tables."""
     with environment("db upgrade") as here:
-        url = here.given.database_url or here.engines.postgres_url()
+        url = here.given.database_url or here.engines.url("postgres")
         engine = make_engine(url)
         revision = upgrade(engine)
         engine.dispose()

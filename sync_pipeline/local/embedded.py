@@ -15,7 +15,7 @@ from sync_pipeline.local import ports
 from sync_pipeline.local.services import Ready, Service, base_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from sync_pipeline.local.state import StateDir
 
@@ -84,15 +84,19 @@ def elasticsearch(state: StateDir) -> Service:
     )
 
 
-def bigcommerce(state: StateDir, arguments: Sequence[str]) -> Service:
-    """The sandbox of the BigCommerce API, with the command-line arguments that say which stores it serves."""
-    return Service(
-        name="bigcommerce",
-        argv=module("sync_pipeline.sandboxes.bigcommerce", "--port", "{port}", *arguments),
-        env=module_environment(),
-        cwd=str(state.path),
-        ready=Ready(kind="tcp"),
-    )
+def sandbox(name: str, *arguments: str) -> Callable[[StateDir], Service]:
+    """Return how the sandbox of that name starts, with the command-line arguments that say what it serves."""
+
+    def service(state: StateDir) -> Service:
+        return Service(
+            name=name,
+            argv=module(f"sync_pipeline.sandboxes.{name}", "--port", "{port}", *arguments),
+            env=module_environment(),
+            cwd=str(state.path),
+            ready=Ready(kind="tcp"),
+        )
+
+    return service
 
 
 def module(name: str, *arguments: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 ``Engines.open`` takes a lease on a state directory; asking for an engine's address starts it there if it does not run
 yet, through the directory's one supervisor. What belongs here: asking and waiting. What does not: what an engine is
-(embedded.py), running it (supervisor.py), stopping all (down.py).
+(table.py, embedded.py), running it (supervisor.py), stopping all (down.py).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import os
 import subprocess
 import time
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote
 
 from sync_pipeline.errors import ServiceUnavailableError
-from sync_pipeline.local import embedded, ports
+from sync_pipeline.local import embedded
 from sync_pipeline.local.children import begin_log, last_words, open_log
 from sync_pipeline.local.leases import Lease
 from sync_pipeline.local.state import StateDir, try_lock
 from sync_pipeline.local.status import ServiceStatus, Status, read_status
+from sync_pipeline.local.table import ENGINES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -71,31 +71,14 @@ class Engines:
             raise ServiceUnavailableError(f"{state.path} cannot be written: {error.strerror or error}") from error
         return cls(state, lease, owner=owner, timeout=timeout, progress=progress)
 
-    def postgres_url(self, database: str = "sync_pipeline") -> str:
-        """The ``postgresql://`` URL of the embedded server's database, as its administrator; the server is ready.
+    def url(self, name: str, path: str = "") -> str:
+        """Return the address of an engine of the table, which is ready; it is started if it does not run yet.
 
-        The databases of ``embedded.DATABASES`` exist. Raises ServiceUnavailableError.
+        ``path`` follows it: the database of ``postgres`` (default: the ledger's), a path of the others. Raises
+        ServiceUnavailableError.
         """
-        port = self.run(embedded.postgres(self._state))
-        try:
-            password = embedded.postgres_password(self._state).read_text(encoding="ascii")
-        except OSError as error:
-            raise ServiceUnavailableError(
-                f"postgres runs, but {error.filename} cannot be read: {error.strerror}"
-            ) from error
-        return f"postgresql://{embedded.POSTGRES_USER}:{password}@{ports.HOST}:{port}/{quote(database, safe='')}"
-
-    def elasticsearch_url(self) -> str:
-        """The URL of the embedded Elasticsearch-compatible server; it is ready. Raises ServiceUnavailableError."""
-        return f"http://{ports.HOST}:{self.run(embedded.elasticsearch(self._state))}"
-
-    def bigcommerce_url(self, arguments: Sequence[str] = ("--store", "demo")) -> str:
-        """The base URL of the BigCommerce sandbox; it is ready. Raises ServiceUnavailableError.
-
-        ``arguments`` are those of ``python -m sync_pipeline.sandboxes.bigcommerce``; one that runs already keeps its
-        own.
-        """
-        return f"http://{ports.HOST}:{self.run(embedded.bigcommerce(self._state, arguments))}"
+        engine = ENGINES[name]
+        return engine.url(self._state, self.run(engine.service(self._state)), path)
 
     def run(self, service: Service) -> int:
         """Run the service under the same supervisor, unless one of that name already runs; returns its port (0: none).

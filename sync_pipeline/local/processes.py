@@ -9,19 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _POLL = 0.02
-#: Present on Linux, where a container may have no ``ps``.
-_PROC = Path("/proc/self/stat")
+#: Linux' name of the present boot; absent elsewhere.
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,48 +43,34 @@ def this_process() -> ProcessId:
 
 
 def start_time(pid: int) -> str | None:
-    """When the process started, as an opaque word that differs between boots; None when no such process runs."""
-    if _PROC.exists():
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        # proc(5): the name in parentheses may hold anything; after it, field 3 is the state and field 22 the start.
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in {"Z", "X"} else f"{_boot()}:{fields[19]}"
-    state, _, started = _ps("-o", "stat=,lstart=", "-p", str(pid)).strip().partition(" ")
-    return None if not state or state.startswith("Z") else started.strip()
+    """Return when the process started, as an opaque word that differs between boots; None when no such process runs."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
+                return None
+            created = process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+    boot = _boot()
+    if not boot:
+        return str(created)
+    # Linux counts from the boot and psutil adds the boot's date, which moves when somebody sets the clock: without the
+    # date the word stays the same for all who ask.
+    return f"{boot}:{round((created - psutil.boot_time()) * os.sysconf('SC_CLK_TCK'))}"
 
 
 def titled(words: str) -> list[ProcessId]:
-    """The running processes whose title, as ``ps`` shows it, contains these words; never the calling one."""
-    if _PROC.exists():
-        pids = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
-        titles = {pid: _command_line(pid) for pid in pids}
-    else:
-        lines = (line.split(maxsplit=1) for line in _ps("-axo", "pid=,args=").splitlines())
-        titles = {int(line[0]): line[-1] for line in lines}
+    """Find the running processes whose title, as ``ps`` shows it, contains these words; never the calling one."""
+    titles = {process.pid: " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])}
     found = [(pid, start_time(pid)) for pid, title in titles.items() if words in title and pid != os.getpid()]
     return [ProcessId(pid, started) for pid, started in found if started]
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def _ps(*arguments: str) -> str:
-    return subprocess.run(  # noqa: S603 (a fixed program)
-        ["/bin/ps", *arguments], capture_output=True, text=True, timeout=10, check=False
-    ).stdout
 
 
 @cache
 def _boot() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return _BOOT_ID.read_text().strip()
     except OSError:
         return ""
 

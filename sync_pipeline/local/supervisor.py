@@ -1,7 +1,8 @@
 """The supervisor: one small detached process for each state directory, ``python -m …local.supervisor DIR``.
 
 It runs what the living leases ask for, restarts what dies, stops what nobody wants any more, and ends itself when there
-is nothing left to run. The first command that needs an engine starts it (engines.py). Imports: the standard library.
+is nothing left to run. The first command that needs an engine starts it (engines.py). Imports: the standard library
+and psutil.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def main(products: list[int]) -> None:
         tempfile.TemporaryDirectory() as folder,
         Engines.open(Path(folder) / "state", owner="bench", idle=0) as engines,
     ):
-        url = os.environ.get("ELASTICSEARCH_URL") or engines.elasticsearch_url()
+        url = os.environ.get("ELASTICSEARCH_URL") or engines.url("elasticsearch")
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {url}")
         with _sandbox(products) as shop:
             commands = Commands(Path(folder), {"ELASTICSEARCH_URL": url, "BIGCOMMERCE_API_URL": shop.url})

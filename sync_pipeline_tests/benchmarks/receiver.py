@@ -46,7 +46,7 @@ def bench(
         tempfile.TemporaryDirectory() as folder,
         Engines.open(Path(folder) / "state", owner="bench", idle=0) as engines,
     ):
-        url = engines.postgres_url()
+        url = engines.url("postgres")
         engine = make_engine(url)
         upgrade(engine)
         Stores(Ledger(engine), parse_keys(key)).save(STORE, name="Shop", token="t", webhook_secret=SECRET)

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 + 30 * SCHEDULES)]
 def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """A PostgreSQL that may be killed, with an upgraded ledger."""
     with Engines.open(tmp_path_factory.mktemp("engines"), owner="tests", idle=0.0) as engines:
-        engine = make_engine(engines.postgres_url())
+        engine = make_engine(engines.url("postgres"))
         upgrade(engine)
         engine.dispose()
         yield engines
@@ -55,7 +55,7 @@ def commands(commands: Commands, own_engines: Engines, relay: Relay) -> Commands
     """The command line with its ledger and Dagster's storage behind the relay."""
 
     def through_relay(database: str) -> str:
-        url = make_url(own_engines.postgres_url(database))
+        url = make_url(own_engines.url("postgres", database))
         return url.set(port=relay.port).render_as_string(hide_password=False)
 
     databases = {"DATABASE_URL": through_relay("sync_pipeline"), "DAGSTER_DATABASE_URL": through_relay("dagster")}
@@ -106,7 +106,7 @@ def test_killed_and_back_at_once(commands: Commands, own_engines: Engines, relay
         struck += relay.struck
         with told(f"{seed}: {answer}"):
             check_told(answer, 0, 3)
-        own_engines.postgres_url()  # waits; a server that was killed too often is only started again for who asks
+        own_engines.url("postgres")  # waits; a server that was killed too often is only started again for who asks
         assert shop.documents().keys() == served.keys()
         assert shop.pipeline.ledger.next_version() > version
         set_right(shop)
@@ -122,13 +122,13 @@ def test_killed_and_away_until_the_batch_has_given_up(
     shop.sandbox.admin.update(shop.hash, "products", 101, {"price": 4711})
     shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path="*/v3/catalog/products", seconds=2)
     # Dagster's storage comes back at once: its client alone would try for 12 s at every event.
-    running = run(commands, shop, DAGSTER_DATABASE_URL=own_engines.postgres_url("dagster"))
+    running = run(commands, shop, DAGSTER_DATABASE_URL=own_engines.url("postgres", "dagster"))
     wait_for(lambda: shop.sandbox.admin.faults(shop.hash)[0].applied > 0, what="an import under way")
     relay.go_away()
     kill_postgres(own_engines)
     check_told(victims.answer(running, commands), 3)
     assert shop.documents() == served
-    own_engines.postgres_url()
+    own_engines.url("postgres")
     relay.come_back()
     shop.sandbox.admin.clear_faults(shop.hash)
     set_right(shop)

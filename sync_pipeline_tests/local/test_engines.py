@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.local.down import stop_all
 from sync_pipeline.local.engines import Engines, running
+from sync_pipeline.local.table import ENGINES, Engine
 from sync_pipeline_tests.local.small_services import answers, listening, lives_of, living
 from sync_pipeline_tests.waiting import wait_for
 
@@ -92,6 +93,16 @@ def test_a_service_is_reused_and_stays_up_for_the_idle_limit_only(state_dir: Pat
     assert running(state_dir), "it stays up after the last use"
     wait_for(lambda: running(state_dir) is None, what="the idle limit ends all")
     assert living(lives) == []
+
+
+def test_an_engine_is_a_row_of_the_table(state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "small", Engine("small", lambda state: listening("small", tmp_path / "lives")))
+    with Engines.open(state_dir, owner="test", idle=0) as engines:
+        url = engines.url("small")
+        port = engines.status()["small"].port or 0
+        assert url == f"http://127.0.0.1:{port}"
+        assert engines.url("small", "v1") == f"{url}/v1"
+        assert answers(port)
 
 
 def test_the_services_of_a_killed_command_are_stopped_although_others_stay(state_dir: Path, tmp_path: Path) -> None:

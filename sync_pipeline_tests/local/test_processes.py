@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sync_pipeline.local import ports, processes
+from sync_pipeline.local import ports
 from sync_pipeline.local.processes import Ending, ProcessId, end_all, start_time, this_process, titled
 from sync_pipeline.local.readiness import is_ready
 from sync_pipeline.local.services import Ready
@@ -24,28 +24,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(params=["proc", "ps"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to learn about processes: Linux' /proc, and ps, which macOS has."""
-    if request.param == "proc" and not processes._PROC.exists():
-        pytest.skip("this system has no /proc")
-    if request.param == "ps":
-        if not Path("/bin/ps").exists():
-            pytest.skip("this system has no ps")
-        monkeypatch.setattr(processes, "_PROC", Path("/no/such/file"))
-
-
 def _identity(process: subprocess.Popen[bytes]) -> ProcessId:
     return ProcessId(process.pid, wait_for(lambda: start_time(process.pid), what="it runs") or "")
 
 
-@pytest.mark.usefixtures("way")
 def test_a_process_is_itself_and_no_other_of_the_same_number() -> None:
     assert this_process().alive()
     assert not ProcessId(os.getpid(), "another start").alive()
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux counts start times from the boot")
+def test_start_time_is_the_kernels_count_and_not_a_date_that_can_be_set() -> None:
+    counted = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert start_time(os.getpid()) == f"{boot}:{counted}"
+
+
 def test_a_process_that_ended_but_was_not_waited_for_is_dead() -> None:
     child = subprocess.Popen([sys.executable, "-IS", "-c", "input()"], stdin=subprocess.PIPE)
     identity = _identity(child)
@@ -55,11 +49,12 @@ def test_a_process_that_ended_but_was_not_waited_for_is_dead() -> None:
     assert child.wait() == -signal.SIGKILL
 
 
-@pytest.mark.usefixtures("way")
 def test_a_process_is_found_by_its_title() -> None:
     words = f"a title of its own {os.getpid()}"
     assert titled(words) == []
-    child = subprocess.Popen([sys.executable, "-IS", "-c", "input()", words], stdin=subprocess.PIPE)
+    # Beyond what ps shows where it takes its output for a narrow terminal.
+    argv = [sys.executable, "-IS", "-c", "input()", "x" * 500, words]
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE)
     identity = _identity(child)
     wait_for(lambda: titled(words) == [identity], what="found")
     child.communicate()

@@ -52,8 +52,8 @@ class Workshop:
             copy = Path(shutil.copytree(PROJECT, Path(folder, "project"), ignore=_LEFT_OUT))
             with Engines.open(Path(folder, "state"), owner="mutations", idle=0.0) as engines:
                 urls = {
-                    "DATABASE_URL": engines.postgres_url("postgres"),
-                    "ELASTICSEARCH_URL": engines.elasticsearch_url(),
+                    "DATABASE_URL": engines.url("postgres", "postgres"),
+                    "ELASTICSEARCH_URL": engines.url("elasticsearch"),
                 }
                 yield cls(copy, {**os.environ, **urls, "PYTHONPATH": str(copy), "COLUMNS": "500"})
                 engines.stop()
