@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import Engine, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -49,7 +49,11 @@ class BatchLostError(SyncPipelineError):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Batches in PostgreSQL. All times come from ``clock``."""
+    """Batches in PostgreSQL.
+
+    What people see and plan by comes from ``clock``; signs of life, which one machine writes and another judges, from
+    PostgreSQL's own.
+    """
 
     engine: Engine
     clock: Clock = field(default_factory=SystemClock)
@@ -89,6 +93,7 @@ class Ledger:
             not_before=now + request.delay if request.delay else None,
             confirm_deletes=request.confirm_deletes,
             dagster_run_id=request.reserved_for,
+            heartbeat_at=None if request.reserved_for is None else func.clock_timestamp(),
         )
         session.add(row)
         session.flush()
@@ -137,7 +142,6 @@ class Ledger:
 
         Raises BatchNotFoundError, or BatchNotPendingError saying what the batch is instead.
         """
-        now = self.clock.now()
         with self.session() as session:
             row = session.scalar(
                 update(SyncBatch)
@@ -149,8 +153,8 @@ class Ledger:
                 .values(
                     status=Status.PROCESSING.value,
                     dagster_run_id=run_id,
-                    started_at=now,
-                    heartbeat_at=now,
+                    started_at=self.clock.now(),
+                    heartbeat_at=func.clock_timestamp(),
                     planned=list(planned),
                 )
                 .returning(SyncBatch)
@@ -163,7 +167,7 @@ class Ledger:
 
     def heartbeat(self, batch: SyncBatch, progress: dict[str, Any] | None = None) -> None:
         """Says that the batch's attempt lives. Raises BatchLostError when it is no longer processing."""
-        values: dict[str, Any] = {"heartbeat_at": self.clock.now()}
+        values: dict[str, Any] = {"heartbeat_at": func.clock_timestamp()}
         if progress is not None:
             values["progress"] = SyncBatch.progress.op("||")(progress)
         self._change(batch, values)
@@ -171,7 +175,7 @@ class Ledger:
     def record_part(self, batch: SyncBatch, part: str, counts: dict[str, Any]) -> SyncBatch:
         """Writes the figures of a finished part. Raises BatchLostError."""
         return self._change(
-            batch, {"counts": SyncBatch.counts.op("||")({part: counts}), "heartbeat_at": self.clock.now()}
+            batch, {"counts": SyncBatch.counts.op("||")({part: counts}), "heartbeat_at": func.clock_timestamp()}
         )
 
     def complete(self, batch: SyncBatch) -> SyncBatch:
