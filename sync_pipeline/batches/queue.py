@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync_pipeline.batches.ledger import Ledger
-    from sync_pipeline.batches.requests import BatchRequest
 
 #: A processing batch that was silent for so long is held for dead. Its heartbeat is every 2 s.
 STALE_AFTER = timedelta(seconds=30)
@@ -60,20 +59,6 @@ def kept_waiting(ledger: Ledger, pipeline: str) -> bool:
     before = ledger.clock.now() - WAITS_LONG
     startable = [batch for lane in LaneName for batch in due(ledger, pipeline, lane=lane)]
     return any((batch.not_before or batch.requested_at) < before for batch in startable)
-
-
-def request_unless_pending(ledger: Ledger, request: BatchRequest) -> SyncBatch | None:
-    """Stores a pending batch, unless one of the same scope, type and mode waits already: then None."""
-    alike = select(SyncBatch.id).where(
-        SyncBatch.scope == request.scope,
-        SyncBatch.type == request.type,
-        SyncBatch.mode == request.mode.value,
-        SyncBatch.status == Status.PENDING.value,
-    )
-    with ledger.session() as session:
-        if session.scalar(alike.limit(1)) is not None:
-            return None
-    return ledger.request(request)
 
 
 def at_work(ledger: Ledger, scope: str, lane: LaneName) -> set[tuple[int, int]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,11 @@ class BatchRequest:
     confirm_deletes: bool = False
     #: The run that will claim it; the queue leaves a reserved batch alone.
     reserved_for: str | None = None
-    lane: LaneName = LaneName.BULK
+    #: The lane that its run holds; None where it writes nothing, or its claims fence themselves.
+    lane: LaneName | None = LaneName.BULK
     #: The schedule that it is for: its end moves that schedule's next run.
     schedule_id: int | None = None
     #: Up to which attempt the ledger makes it pending again by itself.
     max_attempts: int = 1
+    #: What else is asked for, in the pipeline's own words and checked by it.
+    options: dict[str, Any] = field(default_factory=dict)
