@@ -11,6 +11,8 @@ from sync_pipeline.batches.secrets import Keyring, development_keys, parse_keys
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sync_pipeline.settings import Settings
 
 
@@ -23,14 +25,16 @@ class Core:
     keyring: Keyring
 
 
-def core_of(settings: Settings) -> Core:
+def core_of(settings: Settings, nouns: Mapping[str, str]) -> Core:
     """Returns the core that complete settings describe; all of a process share one pool of connections.
+
+    ``nouns`` are those of the pipelines' scopes, by pipeline.
 
     Connects to nothing yet. Raises UsageError without DATABASE_URL.
     """
     if settings.database_url is None:
         raise UsageError("DATABASE_URL is needed: `sync-pipeline env` prints it")
-    ledger = Ledger(shared_engine(settings.database_url, pool_size=settings.db_pool_size))
+    ledger = Ledger(shared_engine(settings.database_url, pool_size=settings.db_pool_size), nouns=nouns)
     return Core(settings, ledger, keyring_of(settings))
 
 

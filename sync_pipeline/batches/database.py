@@ -6,24 +6,28 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from sync_pipeline.batches.patience import Patience, PatientConnection
 from sync_pipeline.errors import ServiceUnavailableError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 MINIMUM_SERVER_VERSION = 14
-CONNECT_TIMEOUT_SECONDS = 10
 
 # SQLSTATEs (PostgreSQL manual, appendix A).
 READ_ONLY_TRANSACTION = "25006"
+#: A lock that others hold, a statement that took too long, two that waited for each other.
+BUSY = {"55P03", "57014", "40P01"}
 MISSING_TABLES = {"3F000", "42P01", "42703"}  # no such schema, table, column
 
 
 class LedgerUnavailableError(ServiceUnavailableError):
-    """PostgreSQL cannot be reached, is too old, or takes no writes."""
+    """PostgreSQL cannot be reached, is busy for too long, is too old, or takes no writes."""
 
     kind = "ledger_unavailable"
 
@@ -36,7 +40,9 @@ def psycopg_url(url: str) -> URL:
     if schema:
         # Quoted as an identifier inside a libpq option, where blanks and backslashes are escaped.
         quoted = '"' + str(schema).replace('"', '""') + '"'
-        query["options"] = "-csearch_path=" + quoted.replace("\\", "\\\\").replace(" ", "\\ ")
+        query["options"] = _joined(
+            query.get("options"), "-csearch_path=" + quoted.replace("\\", "\\\\").replace(" ", "\\ ")
+        )
     return parsed.set(query=query)
 
 
@@ -46,15 +52,36 @@ def address(url: str | URL) -> str:
     return f"{parsed.host or 'local socket'}:{parsed.port or 5432}/{parsed.database or ''}"
 
 
-def make_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """An engine that notices dead connections and gives up connecting after 10 s. Connects on first use only."""
-    return create_engine(
-        psycopg_url(url),
+def make_engine(url: str, *, pool_size: int = 10, patience: Patience | None = None) -> Engine:
+    """An engine that notices dead connections and waits for nothing longer than ``patience``. Connects on first use."""
+    patience = patience or Patience()
+    target = psycopg_url(url)
+    engine = create_engine(
+        target,
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": "sync_pipeline"},
+        pool_timeout=patience.connect,
+        connect_args={
+            "connect_timeout": patience.connect,
+            "application_name": "sync_pipeline",
+            "options": _joined(patience.server_options, target.query.get("options")),
+            **patience.tcp_options,
+        },
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, args: Any, options: Any) -> PatientConnection:
+        connection = PatientConnection.connect(*args, **options)
+        connection.answer = patience.answer
+        return connection
+
+    return engine
+
+
+def _joined(*options: object) -> str:
+    """Options of libpq as one; of two that set the same, the later holds."""
+    return " ".join(str(one) for one in options if one)
 
 
 @cache
@@ -65,15 +92,17 @@ def shared_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 @contextmanager
 def reachable(engine: Engine) -> Iterator[None]:
-    """Turns a lost or refused connection inside the block into LedgerUnavailableError."""
+    """Turns a lost or refused connection, or a time-out, inside the block into LedgerUnavailableError."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise LedgerUnavailableError(_message(engine, error)) from error
+    except PoolTimeoutError as error:
+        raise LedgerUnavailableError(f"PostgreSQL at {address(engine.url)}: all connections are in use") from error
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None)
-        if error.connection_invalidated:
-            raise LedgerUnavailableError(_message(engine, error)) from error
+        if state in BUSY and not error.connection_invalidated:
+            raise LedgerUnavailableError(_message(engine, error, "is busy")) from error
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+            raise LedgerUnavailableError(_message(engine, error, "cannot be reached")) from error
         if state == READ_ONLY_TRANSACTION:
             raise LedgerUnavailableError(f"PostgreSQL at {address(engine.url)} is read-only") from error
         if state in MISSING_TABLES:
@@ -97,6 +126,6 @@ def check_server(engine: Engine) -> str:
     return version
 
 
-def _message(engine: Engine, error: DBAPIError) -> str:
+def _message(engine: Engine, error: DBAPIError, what: str) -> str:
     reason = one_line(error.orig if error.orig is not None else error, 200)
-    return f"PostgreSQL at {address(engine.url)} cannot be reached: {reason}"
+    return f"PostgreSQL at {address(engine.url)} {what}: {reason}"

@@ -1,6 +1,7 @@
 """Lanes: two per scope, at most one holder each, fenced by a token that only grows (invariant 8).
 
 The lock expires unless renewed, and every write checks the token: a holder that slept through its expiry is refused.
+Leases go by PostgreSQL's clock alone: a machine whose own clock is ahead would take lanes from holders that live.
 Source of the fencing idea: M. Kleppmann, "How to do distributed locking" (2016).
 """
 
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import ScopeLock
@@ -25,6 +26,8 @@ log = structlog.get_logger("sync_pipeline.batches")
 
 #: How long a lane is held without a renewal; renewals come every 2 s.
 LEASE = timedelta(seconds=30)
+#: When a lease that is given now ends. Not `now()`, the start of a transaction that may have waited for the lock.
+LEASE_END = func.clock_timestamp() + LEASE
 
 
 class LaneBusyError(SyncPipelineError):
@@ -69,7 +72,7 @@ class Lane:
 
     def renew(self) -> None:
         """Extends the lease. Raises FencedError when the lane has gone to another."""
-        statement = self._mine(update(ScopeLock)).values(expires_at=self.ledger.clock.now() + LEASE)
+        statement = self._mine(update(ScopeLock)).values(expires_at=LEASE_END)
         with self.ledger.session() as session:
             renewed = session.execute(statement.returning(ScopeLock.token)).one_or_none()
         if renewed is None:
@@ -105,18 +108,17 @@ def acquire(ledger: Ledger, scope: str, name: LaneName, holder: str) -> Lane:
 
     Raises LaneBusyError naming the holder.
     """
-    now = ledger.clock.now()
-    fresh = insert(ScopeLock).values(scope=scope, lane=name.value, token=1, holder=holder, expires_at=now + LEASE)
+    fresh = insert(ScopeLock).values(scope=scope, lane=name.value, token=1, holder=holder, expires_at=LEASE_END)
     take = fresh.on_conflict_do_update(
         index_elements=[ScopeLock.scope, ScopeLock.lane],
-        set_={"token": ScopeLock.token + 1, "holder": holder, "expires_at": now + LEASE},
-        where=or_(ScopeLock.holder.is_(None), ScopeLock.expires_at <= now),
+        set_={"token": ScopeLock.token + 1, "holder": holder, "expires_at": LEASE_END},
+        where=or_(ScopeLock.holder.is_(None), ScopeLock.expires_at <= func.clock_timestamp()),
     ).returning(ScopeLock.token)
     query = select(ScopeLock).where(ScopeLock.scope == scope, ScopeLock.lane == name.value)
     with ledger.session() as session:
         held = session.scalar(query.with_for_update())
         if held is not None and held.holder == holder:
-            held.expires_at = now + LEASE
+            held.expires_at = LEASE_END
             return Lane(ledger, scope, name, holder, held.token)
         token = session.scalar(take)
         if token is None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import ColumnElement, Engine, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,13 +18,13 @@ from sync_pipeline.batches.base import RECORD_VERSION
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.next_runs import lock_schedule, move_on
-from sync_pipeline.batches.requests import Trigger
+from sync_pipeline.batches.rows import check_scope, pending_row
 from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
 from sync_pipeline.clock import Clock, SystemClock
 from sync_pipeline.errors import Retry, SyncPipelineError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sync_pipeline.batches.requests import BatchRequest
 
@@ -49,10 +49,16 @@ class BatchLostError(SyncPipelineError):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Batches in PostgreSQL. All times come from ``clock``."""
+    """Batches in PostgreSQL.
+
+    What people see and plan by comes from ``clock``; signs of life, which one machine writes and another judges, from
+    PostgreSQL's own.
+    """
 
     engine: Engine
     clock: Clock = field(default_factory=SystemClock)
+    #: What the scopes of each pipeline begin with (`store`), by pipeline; those of others begin with something else.
+    nouns: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -66,35 +72,36 @@ class Ledger:
             return session.scalar(RECORD_VERSION.next_value()) or 0
 
     def request(self, request: BatchRequest) -> SyncBatch:
-        """Stores a pending batch."""
+        """Stores a pending batch. Raises ForeignScopeError when its scope is another pipeline's."""
         with self.session() as session:
             return self.add(session, request)
 
     def add(self, session: Session, request: BatchRequest) -> SyncBatch:
-        """Stores a pending batch in a transaction that is under way."""
-        now = self.clock.now()
-        row = SyncBatch(
-            pipeline=request.pipeline,
-            scope=request.scope,
-            store_hash=request.store_hash,
-            lane=None if request.lane is None else request.lane.value,
-            schedule_id=request.schedule_id,
-            max_attempts=request.max_attempts,
-            type=request.type,
-            mode=request.mode.value,
-            trigger=request.trigger.value,
-            is_scheduled=request.trigger is Trigger.SCHEDULE,
-            ids=None if request.ids is None else list(request.ids),
-            options=dict(request.options),
-            requested_at=now,
-            not_before=now + request.delay if request.delay else None,
-            confirm_deletes=request.confirm_deletes,
-            dagster_run_id=request.reserved_for,
+        """Stores a pending batch in a transaction that is under way. Raises ForeignScopeError."""
+        return session.scalars(insert(SyncBatch).values(self.row(request)).returning(SyncBatch)).one()
+
+    def request_unless_pending(self, request: BatchRequest) -> SyncBatch | None:
+        """Stores a pending batch, unless one of the same scope, type and mode waits already: then None.
+
+        One statement, so that of many who ask at once one has its way.
+        """
+        row = self.row(request, unique_while_pending=True)
+        columns = SyncBatch.__table__.c
+        values = select(
+            *(v if isinstance(v, ColumnElement) else literal(v, columns[name].type) for name, v in row.items())
         )
-        session.add(row)
-        session.flush()
-        session.refresh(row)
-        return row
+        alike = exists().where(
+            SyncBatch.status == Status.PENDING.value,
+            *(columns[name] == row[name] for name in ("pipeline", "scope", "type", "mode")),
+        )
+        statement = insert(SyncBatch).from_select(list(row), values.where(~alike)).on_conflict_do_nothing()
+        with self.session() as session:
+            return session.scalar(statement.returning(SyncBatch))
+
+    def row(self, request: BatchRequest, *, unique_while_pending: bool = False) -> dict[str, Any]:
+        """The columns of a pending batch. Raises ForeignScopeError."""
+        check_scope(request, self.nouns)
+        return pending_row(request, self.clock.now(), unique_while_pending=unique_while_pending)
 
     def get(self, batch_id: int) -> SyncBatch:
         """The batch. Raises BatchNotFoundError."""
@@ -145,7 +152,6 @@ class Ledger:
 
         Raises BatchNotFoundError, or BatchNotPendingError saying what the batch is instead.
         """
-        now = self.clock.now()
         with self.session() as session:
             row = session.scalar(
                 update(SyncBatch)
@@ -157,8 +163,8 @@ class Ledger:
                 .values(
                     status=Status.PROCESSING.value,
                     dagster_run_id=run_id,
-                    started_at=now,
-                    heartbeat_at=now,
+                    started_at=self.clock.now(),
+                    heartbeat_at=func.clock_timestamp(),
                     planned=list(planned),
                 )
                 .returning(SyncBatch)
@@ -171,7 +177,7 @@ class Ledger:
 
     def heartbeat(self, batch: SyncBatch, progress: dict[str, Any] | None = None) -> None:
         """Says that the batch's attempt lives. Raises BatchLostError when it is no longer processing."""
-        values: dict[str, Any] = {"heartbeat_at": self.clock.now()}
+        values: dict[str, Any] = {"heartbeat_at": func.clock_timestamp()}
         if progress is not None:
             values["progress"] = SyncBatch.progress.op("||")(progress)
         self._change(batch, values)
@@ -179,7 +185,7 @@ class Ledger:
     def record_part(self, batch: SyncBatch, part: str, counts: dict[str, Any]) -> SyncBatch:
         """Writes the figures of a finished part. Raises BatchLostError."""
         return self._change(
-            batch, {"counts": SyncBatch.counts.op("||")({part: counts}), "heartbeat_at": self.clock.now()}
+            batch, {"counts": SyncBatch.counts.op("||")({part: counts}), "heartbeat_at": func.clock_timestamp()}
         )
 
     def complete(self, batch: SyncBatch) -> SyncBatch:
@@ -225,6 +231,8 @@ class Ledger:
             "counts": {},
             "progress": {},
             "error": None,
+            # Somebody decided to try this one again, whatever else waits by now.
+            "unique_while_pending": False,
         }
         return self._change(batch, values, before=status_before(Event.RETRY))
 

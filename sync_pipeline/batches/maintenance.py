@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select
 
 from sync_pipeline.batches.models import DeadLetter, SyncBatch, Tombstone
+from sync_pipeline.batches.patience import LONG_WORK, more_patient
 from sync_pipeline.batches.states import UNFINISHED
 
 if TYPE_CHECKING:
@@ -37,6 +38,6 @@ def forget_old(ledger: Ledger) -> dict[str, int]:
     )
     counts = {}
     for deletion in deletions:
-        with ledger.session() as session:
+        with ledger.session() as session, more_patient(session.connection(), LONG_WORK):
             counts[deletion.table.name] = session.execute(deletion).rowcount  # pyright: ignore
     return counts

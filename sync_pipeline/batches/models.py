@@ -105,6 +105,7 @@ class SyncBatch(Base):
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    #: The last sign of life of its run, from the reservation on, by PostgreSQL's clock.
     heartbeat_at: Mapped[datetime | None]
     #: Whether deletes beyond the guard's bound were confirmed by whoever asked.
     confirm_deletes: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -142,6 +143,7 @@ class ScopeLock(Base):
     lane: Mapped[str] = mapped_column(primary_key=True)
     token: Mapped[int] = mapped_column(BigInteger)
     holder: Mapped[str | None]
+    #: By PostgreSQL's clock.
     expires_at: Mapped[datetime | None]
     #: How many writes and acknowledgements of holders that were too late the fence refused.
     refused: Mapped[int] = mapped_column(server_default="0")

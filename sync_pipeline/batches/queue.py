@@ -18,9 +18,9 @@ from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sync_pipeline.batches.ledger import Ledger
-    from sync_pipeline.batches.requests import BatchRequest
 
 #: A processing batch that was silent for so long is held for dead. Its heartbeat is every 2 s.
 STALE_AFTER = timedelta(seconds=30)
@@ -37,7 +37,7 @@ def due(
     """The pipelines' pending batches of a lane that may start now: the oldest of each scope whose lane is free."""
     now = ledger.clock.now()
     busy = select(ScopeLock.scope).where(
-        ScopeLock.lane == lane.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > now
+        ScopeLock.lane == lane.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > func.now()
     )
     oldest = (
         select(func.min(SyncBatch.id))
@@ -64,20 +64,6 @@ def kept_waiting(ledger: Ledger, pipeline: str) -> bool:
     return any((batch.not_before or batch.requested_at) < before for batch in startable)
 
 
-def request_unless_pending(ledger: Ledger, request: BatchRequest) -> SyncBatch | None:
-    """Stores a pending batch, unless one of the same scope, type and mode waits already: then None."""
-    alike = select(SyncBatch.id).where(
-        SyncBatch.scope == request.scope,
-        SyncBatch.type == request.type,
-        SyncBatch.mode == request.mode.value,
-        SyncBatch.status == Status.PENDING.value,
-    )
-    with ledger.session() as session:
-        if session.scalar(alike.limit(1)) is not None:
-            return None
-    return ledger.request(request)
-
-
 def at_work(ledger: Ledger, scope: str, lane: LaneName) -> set[tuple[int, int]]:
     """The batches of a scope's lane that are processing, as id and attempt."""
     query = select(SyncBatch.id, SyncBatch.attempt).where(
@@ -87,25 +73,39 @@ def at_work(ledger: Ledger, scope: str, lane: LaneName) -> set[tuple[int, int]]:
         return {(number, attempt) for number, attempt in session.execute(query)}
 
 
+def worked_since(ledger: Ledger, scope: str, lane: LaneName, moment: datetime) -> bool:
+    """Whether a batch of the scope's lane was at work after ``moment``."""
+    later = select(SyncBatch.id).where(
+        SyncBatch.scope == scope,
+        SyncBatch.lane == lane.value,
+        SyncBatch.started_at.is_not(None),
+        or_(SyncBatch.finished_at.is_(None), SyncBatch.finished_at >= moment),
+    )
+    with ledger.session() as session:
+        return session.scalar(later.limit(1)) is not None
+
+
 def reap(ledger: Ledger) -> Sequence[SyncBatch]:
     """Fails batches whose run is silent for 30 s, or never claimed its reserved batch; returns them.
 
-    A heartbeat that lies as far ahead is one of a run that died before the clock was set back.
+    By PostgreSQL's clock, whatever the machines' say. A heartbeat that lies as far ahead is one of a run that died
+    before that clock was set back.
     """
-    now = ledger.clock.now()
+    now = func.now()
     silent = (SyncBatch.status == Status.PROCESSING.value) & ~SyncBatch.heartbeat_at.between(
         now - STALE_AFTER, now + STALE_AFTER
     )
     abandoned = (
         (SyncBatch.status == Status.PENDING.value)
         & SyncBatch.dagster_run_id.is_not(None)
-        & (SyncBatch.requested_at < now - RESERVATION_EXPIRES_AFTER)
+        # A reservation of an earlier release has no sign of life.
+        & (func.coalesce(SyncBatch.heartbeat_at, SyncBatch.requested_at) < now - RESERVATION_EXPIRES_AFTER)
     )
     with ledger.session() as session:
         found = session.scalars(select(SyncBatch).where(or_(silent, abandoned))).all()
     reaped = []
     for batch in found:
-        message = "its run gave no sign of life for 30 s" if batch.heartbeat_at else "its run never started"
+        message = "its run gave no sign of life for 30 s" if batch.started_at else "its run never started"
         try:
             reaped.append(
                 ledger.fail(

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from sync_pipeline.batches.base import SCHEMA
 from sync_pipeline.batches.database import check_server, reachable
+from sync_pipeline.batches.patience import LONG_WORK, more_patient
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -23,7 +24,7 @@ UPGRADE_LOCK = 7_265_001
 def upgrade(engine: Engine) -> str:
     """Creates or upgrades the ledger; returns the revision. Raises LedgerUnavailableError."""
     check_server(engine)
-    with reachable(engine), engine.begin() as connection:
+    with reachable(engine), engine.begin() as connection, more_patient(connection, LONG_WORK):
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         command.upgrade(_config(connection), "head")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError, acquire, refusals
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.requests import LaneName
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.clocks import ManualClock
 
 SCOPE = "store:abc"
@@ -30,9 +32,9 @@ def test_its_own_holder_takes_it_again_with_the_same_token(ledger: Ledger):
 
 
 @pytest.mark.invariant("8.2", "8.3", "8.4")
-def test_who_slept_through_the_expiry_is_fenced(ledger: Ledger, clock: ManualClock):
+def test_who_slept_through_the_expiry_is_fenced(ledger: Ledger):
     sleeper = acquire(ledger, SCOPE, LaneName.BULK, "sleeper")
-    clock.advance(31)
+    pass_time(ledger, 31)
     heir = acquire(ledger, SCOPE, LaneName.BULK, "heir")
     assert heir.token > sleeper.token
     for write in (sleeper.check, sleeper.renew):
@@ -43,9 +45,9 @@ def test_who_slept_through_the_expiry_is_fenced(ledger: Ledger, clock: ManualClo
 
 
 @pytest.mark.invariant("8.5")
-def test_every_refusal_is_counted_with_the_lane_and_logged(ledger: Ledger, clock: ManualClock):
+def test_every_refusal_is_counted_with_the_lane_and_logged(ledger: Ledger):
     sleeper = acquire(ledger, SCOPE, LaneName.BULK, "sleeper")
-    clock.advance(31)
+    pass_time(ledger, 31)
     acquire(ledger, SCOPE, LaneName.BULK, "heir")
     with capture_logs() as logged:
         for _ in range(3):
@@ -70,13 +72,21 @@ def test_the_token_grows_also_over_a_release(ledger: Ledger):
 
 
 @pytest.mark.invariant("8.1")
-def test_a_renewed_lane_does_not_expire(ledger: Ledger, clock: ManualClock):
+def test_a_renewed_lane_does_not_expire(ledger: Ledger):
     lane = acquire(ledger, SCOPE, LaneName.BULK, "steady")
     for _ in range(5):
-        clock.advance(25)
+        pass_time(ledger, 25)
         lane.renew()
     with pytest.raises(LaneBusyError):
         acquire(ledger, SCOPE, LaneName.BULK, "other")
+
+
+@pytest.mark.invariant("8.1")
+def test_lane_of_a_living_holder_is_kept_from_a_machine_whose_clock_is_ahead(ledger: Ledger, clock: ManualClock):
+    acquire(ledger, SCOPE, LaneName.BULK, "living")
+    clock.time = datetime(2126, 1, 1, tzinfo=UTC)
+    with pytest.raises(LaneBusyError):
+        acquire(ledger, SCOPE, LaneName.BULK, "ahead")
 
 
 @pytest.mark.invariant("8.1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,9 +14,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, 
 from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger, lane_holder
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.states import IllegalTransitionError, Status
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.clocks import ManualClock
 
 REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all")
@@ -149,20 +151,42 @@ def test_due_is_the_oldest_pending_batch_of_every_scope_whose_lane_is_free(ledge
 
 
 @pytest.mark.invariant("1.4")
-def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger, clock: ManualClock):
+def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger):
     dead = ledger.claim(ledger.request(REQUEST).id, run_id="dead", planned=[])
     acquire(ledger, dead.scope, LaneName.BULK, lane_holder(dead))
     never_started = ledger.request(replace(REQUEST, scope="store:other", reserved_for="gone"))
-    clock.advance(29)
+    pass_time(ledger, 29)
     alive = ledger.claim(ledger.request(replace(REQUEST, scope="store:third")).id, run_id="alive", planned=[])
     assert reap(ledger) == []
-    clock.advance(2)
+    pass_time(ledger, 2)
     assert [batch.id for batch in reap(ledger)] == [dead.id]
     assert ledger.get(dead.id).error["kind"] == "lost"  # pyright: ignore[reportOptionalSubscript]
     assert acquire(ledger, dead.scope, LaneName.BULK, "next").token == 2
-    clock.advance(300)
+    pass_time(ledger, 300)
     ledger.heartbeat(alive)
     assert [batch.id for batch in reap(ledger)] == [never_started.id]
+
+
+@pytest.mark.invariant("1.5")
+@pytest.mark.parametrize("year", [1976, 2126])
+def test_living_batch_is_left_alone_by_a_machine_whose_clock_is_wrong(ledger: Ledger, clock: ManualClock, year: int):
+    reserved = ledger.request(replace(REQUEST, reserved_for="mine"))
+    batch = ledger.claim(ledger.request(REQUEST).id, run_id="alive", planned=[])
+    acquire(ledger, batch.scope, LaneName.BULK, lane_holder(batch))
+    clock.time = datetime(year, 1, 1, tzinfo=UTC)
+    also_reserved = ledger.request(replace(REQUEST, scope="store:other", reserved_for="yours"))
+    assert reap(ledger) == []
+    assert due(ledger, "store_search") == []
+    assert {ledger.get(one.id).status for one in (reserved, also_reserved)} == {"pending"}
+
+
+@pytest.mark.invariant("1.4")
+def test_reservation_of_an_earlier_release_is_given_up(ledger: Ledger):
+    """That release gave a reserved batch no sign of life; the test's clock says that it was long ago."""
+    batch = ledger.request(replace(REQUEST, reserved_for="gone"))
+    with ledger.session() as session:
+        session.get_one(SyncBatch, batch.id).heartbeat_at = None
+    assert [lost.id for lost in reap(ledger)] == [batch.id]
 
 
 @pytest.mark.invariant("2.4")

@@ -23,6 +23,7 @@ from sync_pipeline.batches.schedules import (
 )
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.stores.models import Store
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.clocks import ManualClock
 
 PIPELINE = "store_search"
@@ -78,6 +79,7 @@ def test_the_next_run_is_set_when_the_batch_ends_however_it_ends(
         elif end == "failed":
             ledger.fail(batch, kind="x", message="y")
         else:
+            pass_time(ledger, 600)
             assert [lost.id for lost in reap(ledger)] == [batch.id]
     assert get_schedule(ledger, nightly.id).next_run_at == at("2026-03-03T02:00")
     assert ledger.get(batch.id).next_run_at == at("2026-03-03T02:00")

@@ -1,14 +1,13 @@
-"""What tests do and look at after a kill: time that passes for the ledger, and whether anything was left behind."""
+"""What tests look at after a kill: whether anything was left behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.delivery.books import balances
@@ -16,18 +15,6 @@ from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import IMPORTS
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
-
-
-def pass_time(ledger: Ledger, seconds: float) -> None:
-    """Makes everything in the ledger so much older: to its clocks it is that much later, and nobody had to wait."""
-    ago = timedelta(seconds=seconds)
-    aged = {
-        SyncBatch: ("requested_at", "heartbeat_at", "started_at"),
-        ScopeLock: ("expires_at",),
-    }
-    with ledger.session() as session:
-        for table, columns in aged.items():
-            session.execute(update(table).values({name: getattr(table, name) - ago for name in columns}))
 
 
 @contextmanager

@@ -25,7 +25,8 @@ from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.sandboxes.kit.faults import FaultKind
-from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
+from sync_pipeline_tests.ageing import pass_time
+from sync_pipeline_tests.chaos.after_kills import check_recovered
 from sync_pipeline_tests.chaos.living_dev import dagster_instance, kill_service, running_dev, worker_of
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import _temporary_database

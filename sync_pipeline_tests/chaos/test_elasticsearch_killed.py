@@ -22,8 +22,9 @@ import pytest
 
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.sandboxes.kit.faults import FaultKind
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.chaos import victims
-from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time
+from sync_pipeline_tests.chaos.after_kills import check_recovered
 from sync_pipeline_tests.chaos.relay import Relay, address_of, running_relay
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.commands import Commands

@@ -27,8 +27,9 @@ from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS
 from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.api.conftest import serving
-from sync_pipeline_tests.chaos.after_kills import pass_time, told
+from sync_pipeline_tests.chaos.after_kills import told
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.events.told_events import drain, states
 from sync_pipeline_tests.pipelines.store_search.words.words_at_work import searching

@@ -7,8 +7,9 @@ import signal
 import pytest
 
 from sync_pipeline.sandboxes.kit.faults import FaultKind
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.chaos import victims
-from sync_pipeline_tests.chaos.after_kills import lease_ends, pass_time
+from sync_pipeline_tests.chaos.after_kills import lease_ends
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.waiting import wait_for

@@ -18,8 +18,9 @@ from sqlalchemy import make_url
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.pipelines.store_search.types import IMPORTS, part_of_key
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.chaos import victims
-from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time, told
+from sync_pipeline_tests.chaos.after_kills import check_recovered, told
 from sync_pipeline_tests.chaos.relay import Relay, Strike, running_relay
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.fault_proxy import Answer, Cut, FaultProxy, Forward, Harm, Request, running_fault_proxy

@@ -20,8 +20,9 @@ from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.sandboxes.kit.faults import FaultKind
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.chaos import victims
-from sync_pipeline_tests.chaos.after_kills import check_recovered, pass_time, told
+from sync_pipeline_tests.chaos.after_kills import check_recovered, told
 from sync_pipeline_tests.chaos.relay import Relay, Strike, running_relay
 from sync_pipeline_tests.commands import Answer, Commands
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop

@@ -28,6 +28,7 @@ from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, BatchType, Part, kind_of
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.properties.interruptions import (
@@ -65,6 +66,7 @@ class InterruptedShop:
         """Lets it become later, here and at the store; whoever is alive beats the heart meanwhile."""
         self.clock.advance(seconds)
         self.shop.sandbox.admin.advance_clock(seconds)
+        pass_time(self.shop.pipeline.ledger, seconds)
         for part in self.living.values():
             with suppress(BatchLostError, FencedError):
                 self.shop.pipeline.ledger.heartbeat(part.batch)

@@ -20,7 +20,7 @@ MUTATIONS = (
         "the condition on which a lane is taken",
         ("8.1",),
         LANES,
-        {"        where=or_(ScopeLock.holder.is_(None), ScopeLock.expires_at <= now),\n": ""},
+        {"        where=or_(ScopeLock.holder.is_(None), ScopeLock.expires_at <= func.clock_timestamp()),\n": ""},
         (f"{LANE_TESTS}::test_a_lane_has_one_holder_and_the_two_lanes_of_a_scope_are_independent",),
     ),
     Mutation(
@@ -29,12 +29,12 @@ MUTATIONS = (
         LANES,
         {
             "        token = session.scalar(take)\n": (
-                "        free = held is None or held.holder is None or held.expires_at <= now\n"
+                "        free = held is None or held.holder is None or held.expires_at <= session.scalar(func.now())\n"
                 "        import time\n"
                 "        time.sleep(0.05)\n"
                 "        force = fresh.on_conflict_do_update(\n"
                 "            index_elements=[ScopeLock.scope, ScopeLock.lane],\n"
-                '            set_={"token": ScopeLock.token + 1, "holder": holder, "expires_at": now + LEASE},\n'
+                '            set_={"token": ScopeLock.token + 1, "holder": holder, "expires_at": LEASE_END},\n'
                 "        ).returning(ScopeLock.token)\n"
                 "        token = session.scalar(force) if free else None\n"
             )
@@ -45,14 +45,14 @@ MUTATIONS = (
         "the expiry of a lease",
         ("8.1",),
         LANES,
-        {"or_(ScopeLock.holder.is_(None), ScopeLock.expires_at <= now)": "ScopeLock.holder.is_(None)"},
+        {", ScopeLock.expires_at <= func.clock_timestamp()": ""},
         ("batches/test_parts.py::test_after_a_holder_died_silently_the_next_run_gets_the_lane",),
     ),
     Mutation(
         "the renewal of a lease",
         ("8.1",),
         LANES,
-        {".values(expires_at=self.ledger.clock.now() + LEASE)": ".values(holder=self.holder)"},
+        {".values(expires_at=LEASE_END)": ".values(holder=self.holder)"},
         (f"{LANE_TESTS}::test_a_renewed_lane_does_not_expire",),
     ),
     Mutation(

@@ -6,10 +6,12 @@ from datetime import datetime
 
 import dagster as dg
 
+from sync_pipeline.batches.queue import worked_since
+from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.delivery.books import balances
-from sync_pipeline.pipelines.store_search.events.claims import worked_since
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.search.client import Served, served
+from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.sync import newest_stats
 from sync_pipeline.pipelines.store_search.types import KINDS, PIPELINE, Kind, Part, kind_of
 
@@ -48,7 +50,8 @@ def inspect(store_search: StoreSearch, store_hash: str, part: Part, run_id: str)
         return dict.fromkeys(DESCRIPTIONS, nothing)
     kind = kind_of(part)
     found = asyncio.run(_served(store_search, store_hash, kind))
-    changed = worked_since(store_search.ledger, store_hash, datetime.fromisoformat(stats["started_at"]))
+    began = datetime.fromisoformat(stats["started_at"])
+    changed = worked_since(store_search.ledger, store_scope(store_hash), LaneName.EVENTS, began)
     expected = {"index": stats["index"], "documents": stats["documents"]}
     return {
         "books_balance": (balances(stats), {"books": dg.MetadataValue.json(stats)}),

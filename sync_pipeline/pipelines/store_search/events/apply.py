@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sync_pipeline.batches.queue import request_unless_pending
 from sync_pipeline.batches.requests import Mode, Trigger
 from sync_pipeline.batches.synced_keys import remember
 from sync_pipeline.connectors.bigcommerce.errors import UnauthorizedError
@@ -84,7 +83,7 @@ class EventWork:
                 silent = [delete for delete in absent if delete.key not in announced]
                 if silent and not await self.delivery.is_plausible(Part.PRODUCTS, silent):
                     # An answer that lacks so many says nothing of them: a whole listing, behind the guard, will tell.
-                    self._request(Mode.INCREMENTAL, f"{len(silent)} products were not given by their ids")
+                    await self._request(Mode.INCREMENTAL, f"{len(silent)} products were not given by their ids")
                     await self.delivery.deliver(Part.PRODUCTS, [item for item in items if item not in silent])
                 else:
                     await self.delivery.deliver(Part.PRODUCTS, items)
@@ -110,7 +109,7 @@ class EventWork:
         ledger, scope, facts = self.part.ledger, self.part.batch.scope, await source.store_facts()
         mode = await asyncio.to_thread(needed_batch, ledger, scope, facts, told=told)
         if mode is not None:
-            self._request(mode, "documents may show another currency or address than the store's")
+            await self._request(mode, "documents may show another currency or address than the store's")
         await asyncio.to_thread(remember, ledger, scope, {written_by(EVENTS): facts})
 
     async def _look_whether_uninstalled(self) -> None:
@@ -120,10 +119,10 @@ class EventWork:
             await asyncio.to_thread(self.pipeline.stores.mark_uninstalled, self.store.hash)
             raise
 
-    def _request(self, mode: Mode, why: str) -> None:
+    async def _request(self, mode: Mode, why: str) -> None:
         log.warning("batch requested", store=self.store.hash, mode=mode, why=why)
         retries = self.pipeline.settings.sync_pipeline_retries
         request = store_request(
             self.store.hash, BatchType.ALL, mode=mode, trigger=Trigger.WEBHOOK, max_attempts=1 + retries
         )
-        request_unless_pending(self.part.ledger, request)
+        await asyncio.to_thread(self.part.ledger.request_unless_pending, request)

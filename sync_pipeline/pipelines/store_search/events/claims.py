@@ -29,7 +29,6 @@ from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
 
     from sqlalchemy import Select, TextClause
 
@@ -100,17 +99,6 @@ def _pauses(ledger: Ledger, store_hash: str) -> bool:
     if not failures or ended[0].finished_at is None:
         return False
     return ledger.clock.now() < ended[0].finished_at + min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
-
-
-def worked_since(ledger: Ledger, store_hash: str, moment: datetime) -> bool:
-    """Whether a drain of the store was at work after ``moment``."""
-    later = select(SyncBatch.id).where(
-        SyncBatch.scope == store_scope(store_hash),
-        SyncBatch.lane == LaneName.EVENTS.value,
-        SyncBatch.heartbeat_at >= moment,
-    )
-    with ledger.session() as session:
-        return session.scalar(later.limit(1)) is not None
 
 
 @dataclass(frozen=True)

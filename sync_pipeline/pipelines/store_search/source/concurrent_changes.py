@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sync_pipeline.batches.queue import request_unless_pending
 from sync_pipeline.batches.requests import Mode, Trigger
 from sync_pipeline.batches.synced_keys import exchange
 from sync_pipeline.pipelines.store_search.requests import store_request
@@ -49,7 +48,7 @@ async def remember_taken(part: BatchPart, seen: Seen, known: Seen, *, whole: boo
             trigger=Trigger.WEBHOOK,
             max_attempts=1 + retries,
         )
-        await asyncio.to_thread(request_unless_pending, part.ledger, request)
+        await asyncio.to_thread(part.ledger.request_unless_pending, request)
 
 
 def _learnt_meanwhile(now: Seen, seen: Seen, known: Seen) -> list[tuple[str, str]]:

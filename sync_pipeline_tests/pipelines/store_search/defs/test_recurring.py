@@ -20,6 +20,7 @@ from sync_pipeline.pipelines.store_search.index.cleanup import orphaned
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.bigcommerce.store import StoreStatus
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
@@ -92,7 +93,7 @@ def test_a_scheduled_batch_whose_run_was_killed_moves_the_next_run(timed: Shop, 
     minute(timed)
     ledger = timed.pipeline.ledger
     ledger.claim(the_batch(timed).id, run_id="r", planned=["synonyms"])
-    clock.advance(60)
+    pass_time(ledger, 60)
     assert len(reap(ledger)) == 1
     assert get_schedule(ledger, schedule.id).next_run_at == TWO + timedelta(days=1)
 

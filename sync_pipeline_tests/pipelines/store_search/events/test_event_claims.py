@@ -27,7 +27,7 @@ from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.requests import events_request, store_request
 from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType
 from sync_pipeline.sandboxes.kit.faults import FaultKind
-from sync_pipeline_tests.chaos.after_kills import pass_time
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.events.told_events import drain, states, tell_product
 from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
