@@ -159,6 +159,7 @@ class StoreSearch:
             synonym_rules=self.stores.synonym_rules(store.hash),
             folder=self.settings.state_dir / "search" / store.hash,
             clock=self.clock,
+            first_version=await asyncio.to_thread(part.ledger.next_version),
             retries=self.settings.sync_pipeline_retries,
         )
 

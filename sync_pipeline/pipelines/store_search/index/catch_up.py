@@ -45,7 +45,7 @@ def key_hash(key: str) -> int:
 
 @dataclass(frozen=True)
 class CatchUp:
-    """An index that was made when ``made_version`` was drawn, and what others wrote of its kind since."""
+    """An index into which nothing goes that was read before ``made_version`` was drawn, and what others wrote since."""
 
     cluster: SearchCluster
     name: str
