@@ -13,15 +13,13 @@ from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
 from sync_pipeline.cli.sync import report, run_here
-from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter
+from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter, stream_letters
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.requests import replay_request
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import DeadLetter
-
-MOST_EXPORTED = 100_000
 
 app = typer.Typer(help="Dead letters: list, show, replay, discard, export.", no_args_is_help=True)
 
@@ -88,7 +86,7 @@ def discard(letter: Number, as_json: Json = False) -> None:
 def export(store: Store = None, state: State = None) -> None:
     """Dead letters with their payloads, one JSON object a line."""
     with environment("dead-letters export") as here:
-        for letter in find_letters(here.ledger, scope=_scope(store), state=state, limit=MOST_EXPORTED):
+        for letter in stream_letters(here.ledger, scope=_scope(store), state=state):
             line = {**_fields(letter), "payload": _payload(letter)}
             sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
 

@@ -99,7 +99,7 @@ def test_without_an_index_to_go_on_from_an_incremental_batch_is_a_full_one(shop:
 def test_an_index_of_another_mapping_is_built_anew_by_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     stats(shop)
     before = shop.served()
-    for module in ("live", "index_definition"):
+    for module in ("index.live_index", "index.definition"):
         monkeypatch.setattr(f"sync_pipeline.pipelines.store_search.{module}.MAPPING_VERSION", 4711)
     counts = stats(shop, mode="incremental")
     assert counts["products"]["mode"] == "full"
