@@ -50,7 +50,7 @@ def run_tags(batch: SyncBatch) -> dict[str, str]:
         ATTEMPT_TAG: str(batch.attempt),
         "sync_pipeline/type": batch.type,
         "sync_pipeline/trigger": batch.trigger,
-        "sync_pipeline/lane": batch.lane,
+        "sync_pipeline/lane": batch.lane or "none",
     }
     if batch.store_hash is not None:
         tags["sync_pipeline/store"] = batch.store_hash

@@ -187,9 +187,9 @@ def test_who_died_while_the_clock_was_ahead_blocks_nobody_once_it_is_right(shop:
     acquire(ledger, dead.scope, LaneName.BULK, lane_holder(dead))
     pass_time(ledger, -HOUR.total_seconds())
     waiting = ledger.request(store_request(shop.hash, BatchType.ALL))
-    assert due(ledger, PIPELINE) == []
+    assert due(ledger, [PIPELINE]) == []
     assert [batch.id for batch in reap(ledger)] == [dead.id]
-    assert [batch.id for batch in due(ledger, PIPELINE)] == [waiting.id]
+    assert [batch.id for batch in due(ledger, [PIPELINE])] == [waiting.id]
     assert ledger.get(dead.id).error["kind"] == "lost"
 
 

@@ -59,7 +59,7 @@ def pending_batches(
         context.log.info("batch %s of store %s is tried again: attempt %s", again.id, again.store_hash, again.attempt)
     for lost in reap(store_search.ledger):
         context.log.warning("batch %s of store %s was lost with its run", lost.id, lost.store_hash)
-    startable = [batch for batch in due(store_search.ledger, PIPELINE) if batch.store_hash]
+    startable = [batch for batch in due(store_search.ledger, [PIPELINE]) if batch.store_hash]
     requested = _requests(context, startable, known_stores=[store.hash for store in store_search.stores.list()])
     if not requested.run_requests and not requested.dynamic_partitions_requests:
         return dg.SkipReason("no batch is pending")
@@ -118,7 +118,7 @@ def waiting_events(
     ledger = store_search.ledger
     for store_hash in stores_with_events(ledger):
         ledger.request(events_request(store_hash))
-    startable = due(ledger, PIPELINE, lane=LaneName.EVENTS)
+    startable = due(ledger, [PIPELINE], lane=LaneName.EVENTS)
     if not startable:
         return dg.SkipReason("no event waits")
     return _requests(context, startable)
