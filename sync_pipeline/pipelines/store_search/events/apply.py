@@ -84,7 +84,7 @@ class EventWork:
                 silent = [delete for delete in absent if delete.key not in announced]
                 if silent and not await self.delivery.is_plausible(Part.PRODUCTS, silent):
                     # An answer that lacks so many says nothing of them: a whole listing, behind the guard, will tell.
-                    self._request(Mode.INCREMENTAL, f"{len(silent)} products were not given by their ids")
+                    await self._request(Mode.INCREMENTAL, f"{len(silent)} products were not given by their ids")
                     await self.delivery.deliver(Part.PRODUCTS, [item for item in items if item not in silent])
                 else:
                     await self.delivery.deliver(Part.PRODUCTS, items)
@@ -110,7 +110,7 @@ class EventWork:
         ledger, scope, facts = self.part.ledger, self.part.batch.scope, await source.store_facts()
         mode = await asyncio.to_thread(needed_batch, ledger, scope, facts, told=told)
         if mode is not None:
-            self._request(mode, "documents may show another currency or address than the store's")
+            await self._request(mode, "documents may show another currency or address than the store's")
         await asyncio.to_thread(remember, ledger, scope, {written_by(EVENTS): facts})
 
     async def _look_whether_uninstalled(self) -> None:
@@ -120,10 +120,10 @@ class EventWork:
             await asyncio.to_thread(self.pipeline.stores.mark_uninstalled, self.store.hash)
             raise
 
-    def _request(self, mode: Mode, why: str) -> None:
+    async def _request(self, mode: Mode, why: str) -> None:
         log.warning("batch requested", store=self.store.hash, mode=mode, why=why)
         retries = self.pipeline.settings.sync_pipeline_retries
         request = store_request(
             self.store.hash, BatchType.ALL, mode=mode, trigger=Trigger.WEBHOOK, max_attempts=1 + retries
         )
-        request_unless_pending(self.part.ledger, request)
+        await asyncio.to_thread(request_unless_pending, self.part.ledger, request)
