@@ -70,22 +70,22 @@ def main(products: list[int]) -> None:
     ):
         url = os.environ.get("ELASTICSEARCH_URL") or engines.url("elasticsearch")
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {url}")
-        with _sandbox(products) as shop:
+        with running_sandbox(products) as shop:
             commands = Commands(Path(folder), {"ELASTICSEARCH_URL": url, "BIGCOMMERCE_API_URL": shop.url})
-            _show(f"a batch of everything, {SMALL_PRODUCTS} products", _bench_small(commands))
+            show(f"a batch of everything, {SMALL_PRODUCTS} products", _bench_small(commands))
             for number in products:
-                _show(f"{number} products", _bench(commands, shop, url, number))
+                show(f"{number} products", _bench(commands, shop, url, number))
         engines.stop()
 
 
 def _bench_small(commands: Commands) -> dict[str, str]:
     """Where the time of a small batch goes."""
-    _add(commands, SMALL)
+    add_store(commands, SMALL)
     command = measure(commands, "sync", "run", "--store", SMALL, module="sync_pipeline_tests.benchmarks.timed_steps")
     intervals = json.loads(command.out.splitlines()[-1])
     first, last = intervals[0][0], intervals[-1][1]
     work = sum(end - start for start, end in intervals)
-    _remove(commands, SMALL)
+    remove_store(commands, SMALL)
     return {
         "run start: the command until the first step works (s)": f"{first - command.started:.1f}",
         "steps: around and between the work of four (s)": f"{last - first - work:.1f}",
@@ -96,7 +96,7 @@ def _bench_small(commands: Commands) -> dict[str, str]:
 
 def _bench(commands: Commands, shop: Shop, url: str, number: int) -> dict[str, str]:
     store, admin = f"bench{number}", SandboxAdmin(shop.url)
-    _add(commands, store)
+    add_store(commands, store)
     batch = ("sync", "run", "--store", store, "--type")
     start = measure(commands, *batch, "synonyms")
     measure(commands, *batch, "product")
@@ -113,7 +113,7 @@ def _bench(commands: Commands, shop: Shop, url: str, number: int) -> dict[str, s
         admin.delete(store, "products", product)
     deletes = measure(commands, *batch, "product", "--mode", "incremental", "--confirm-deletes")
     gone = newest_batch(commands)["counts"]["products"]
-    _remove(commands, store)
+    remove_store(commands, store)
     stats = rounds[-1].stats
     pace = median(each.stats["read"] / each.stats["seconds"] for each in rounds)
     ratios = sorted(each.rate / each.floor for each in rounds)
@@ -154,23 +154,23 @@ def _visible(store: str, number: int) -> list[int]:
     return [product["id"] for product in made if product["is_visible"] and product["channels"]]
 
 
-def _add(commands: Commands, store: str) -> None:
+def add_store(commands: Commands, store: str) -> None:
     added = commands("stores", "add", store, "--token-stdin", stdin=f"{store}-token\n")
     assert added.status == 0, added.error
 
 
-def _remove(commands: Commands, store: str) -> None:
+def remove_store(commands: Commands, store: str) -> None:
     commands("stores", "remove", store, "--delete-indices")
 
 
-def _show(title: str, rows: dict[str, str]) -> None:
+def show(title: str, rows: dict[str, str]) -> None:
     print(f"\n{title}")
     for name, value in rows.items():
         print(f"  {name:<55} {value}", flush=True)
 
 
 @contextmanager
-def _sandbox(products: list[int]) -> Iterator[Shop]:
+def running_sandbox(products: list[int]) -> Iterator[Shop]:
     """A shop with the stores to be benchmarked, which keeps its products ready-made, as one on another machine would
     cost nothing here.
     """
