@@ -128,7 +128,7 @@ def killed_drain(shop: Shop) -> None:
         raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("end", "give_back"):
+        for name in ("end", "release_claims"):
             patch.setattr(EventClaims, name, die)
         try:
             with batch_part(ledger, run) as part:

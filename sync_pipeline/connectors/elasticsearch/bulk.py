@@ -20,6 +20,7 @@ import msgspec
 from sync_pipeline.connectors.elasticsearch.failures import client_errors, describe
 from sync_pipeline.connectors.elasticsearch.indices import was_made
 from sync_pipeline.connectors.elasticsearch.reading import get, scan
+from sync_pipeline.connectors.elasticsearch.shards import UNAVAILABLE
 from sync_pipeline.errors import one_line
 from sync_pipeline.operations import (
     Action,
@@ -126,7 +127,7 @@ class BulkIndex:
         if done.status == 409:
             return Outcome.STALE
         error = done.error or _Error()
-        retryable = done.status == 429 or done.status >= 500
+        retryable = done.status == 429 or done.status >= 500 or error.type in UNAVAILABLE
         message = one_line(Exception(error.reason or "no reason given"), 300)
         if error.type in _INDEX_ERRORS and not retryable:
             raise DestinationError(self._said(f"takes no writes: {message}"))

@@ -78,7 +78,8 @@ class SearchCluster:
         passing = {"retry_on_status": PASSING, "retry_on_timeout": True}
         #: The same client for calls that change nothing: tried up to four times with back-off.
         self.reads: AsyncElasticsearch = self.client.options(max_retries=3, **passing)
-        #: For writes that end alike however often they are applied: up to seven times, for there is work to lose.
+        #: For writes that end alike however often they are applied, and reads on which a batch depends: up to seven
+        #: times, for there is work to lose.
         self.repeatable: AsyncElasticsearch = self.client.options(max_retries=6, **passing)
 
     async def __aenter__(self) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sync_pipeline.connectors.elasticsearch.shards import is_unavailable
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 
 
@@ -31,18 +32,20 @@ class SearchClusterError(SyncPipelineError):
 class Failure:
     """Why a call failed: ``message`` continues "Elasticsearch at host …".
 
-    ``status`` is None when there was no usable answer; ``wait`` is the server's ``Retry-After`` in seconds, if any.
+    ``status`` is None when there was no usable answer; ``wait`` is the server's ``Retry-After`` in seconds, if any;
+    ``lacks_shards``: what was asked of is not available just now, whatever the status.
     """
 
     message: str
     status: int | None = None
     error_type: str = ""
     wait: float | None = None
+    lacks_shards: bool = False
 
     @property
     def retryable(self) -> bool:
         """Whether the same call may succeed later: no answer, busy, or broken on the server's side."""
-        return self.status is None or self.status in {408, 429} or self.status >= 500
+        return self.status is None or self.status in {408, 429} or self.status >= 500 or self.lacks_shards
 
     @property
     def unauthorised(self) -> bool:
@@ -72,6 +75,7 @@ def describe(error: Exception) -> Failure:
                 status=error.meta.status,
                 error_type=error_type,
                 wait=seconds(error.meta.headers.get("retry-after")),
+                lacks_shards=isinstance(error.body, dict) and is_unavailable(error.body.get("error")),
             )
         case ConnectionTimeout():
             return Failure("did not answer in time")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sync_pipeline.connectors.elasticsearch import reading
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.errors import ServiceUnavailableError
 
@@ -70,14 +71,20 @@ class StoreIndices:
         """Creates an index from ``settings`` and ``mappings``, set up for filling; no alias names it yet.
 
         The mapping's ``_meta`` gets the index's name; by it a write can tell this index from one made by accident.
-        Raises ServiceUnavailableError also when no node takes it in ``shards_timeout`` seconds: the disks are full.
+        Returns when its primary shards have started: before that nothing can be read from it, though others see it.
+        Raises ServiceUnavailableError also when they do not in ``shards_timeout`` seconds: no node has room for them.
+        The index is there then, without an owner, and goes with the kind's next build.
         """
         mappings = {**body["mappings"], "_meta": {**body["mappings"].get("_meta", {}), "index": name}}
         settings = {**body["settings"], "index": {**body["settings"].get("index", {}), **BUILD_SETTINGS}}
         try:
             with self.cluster.errors(f"creating index {name}"):
                 answer = await self.cluster.repeatable.indices.create(
-                    index=name, settings=settings, mappings=mappings, timeout=f"{self.shards_timeout}s"
+                    index=name,
+                    settings=settings,
+                    mappings=mappings,
+                    timeout=f"{self.shards_timeout}s",
+                    wait_for_active_shards=1,
                 )
                 taken = answer["shards_acknowledged"]
         except SearchClusterError as error:
@@ -127,13 +134,11 @@ class StoreIndices:
 
     async def refresh(self, name: str) -> None:
         """Makes everything written so far visible to searches, counts and scans."""
-        with self.cluster.errors(f"refreshing index {name}"):
-            await self.cluster.repeatable.indices.refresh(index=name)
+        await reading.refresh(self.cluster, name)
 
     async def count(self, name: str) -> int:
         """The number of documents that a search can see; 0 for an index or alias that is not there."""
-        with self.cluster.errors(f"counting index {name}"):
-            return (await self.cluster.reads.count(index=name, ignore_unavailable=True))["count"]
+        return await reading.count(self.cluster, name, if_there=True)
 
     async def finish_build(self, name: str, *, replicas: str = "0-1") -> None:
         """Gives a filled index what serving needs (periodic refresh, ``replicas`` as nodes allow) and refreshes it."""

@@ -1,8 +1,8 @@
 """Trying a call again: growing pauses, or those that the server asks for.
 
-What belongs here: the vendor's transport with the one thing that it lacks. elastic-transport 9 tries again without any
-pause after an answer such as 429 or 503, and knows no ``Retry-After``. What does not: which calls may be made twice
-(cluster.py). Imports the vendor's client (0.3 CPU-s), so import this only where a connection is made.
+What belongs here: the vendor's transport with what it lacks. elastic-transport 9 tries again without any pause after an
+answer such as 429 or 503, knows no ``Retry-After``, and nothing of answers that lack shards. What does not: which calls
+may be made twice (cluster.py). Imports the vendor's client (0.3 CPU-s), so import this only where a connection is made.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from elastic_transport import AsyncTransport, ConnectionError, ConnectionTimeout
 from elastic_transport.client_utils import DEFAULT, resolve_default
 
 from sync_pipeline.connectors.elasticsearch.failures import seconds
+from sync_pipeline.connectors.elasticsearch.shards import lacks_shards
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +31,8 @@ LONGEST_WAIT_SECONDS = 60.0
 class PatientTransport(AsyncTransport):
     """Makes a request up to ``1 + max_retries`` times.
 
-    Again after ``retry_on_status``, cut connections, and with ``retry_on_timeout`` after time-outs.
+    Again after ``retry_on_status``, answers that lack shards, cut connections, and with ``retry_on_timeout`` after
+    time-outs.
     """
 
     async def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:  # type: ignore[override]
@@ -49,7 +51,9 @@ class PatientTransport(AsyncTransport):
                     raise
             else:
                 asked = seconds(answer.meta.headers.get("retry-after")) or 0.0
-                if answer.meta.status not in statuses or tried > retries or asked > LONGEST_WAIT_SECONDS:
+                if tried > retries or asked > LONGEST_WAIT_SECONDS:
+                    return answer
+                if answer.meta.status not in statuses and not lacks_shards(answer.body):
                     return answer
             pause = min(CAP_SECONDS, BASE_SECONDS * 2 ** (tried - 1))
             await asyncio.sleep(max(asked, random.uniform(pause / 2, pause)))  # noqa: S311 - spreads clients, guards nothing

@@ -1,6 +1,7 @@
-"""Reading an index back: every document in a consistent snapshot, or some by their keys.
+"""Reading an index back: every document in a consistent snapshot, some by their keys, or their number.
 
-What belongs here: iteration and look-up by key, complete or failed. What does not: searching as a shopper does.
+What belongs here: iteration, look-up by key and counting, complete or failed. What does not: searching as a shopper
+does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors
+from sync_pipeline.connectors.elasticsearch.shards import check_shards
+from sync_pipeline.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -39,12 +42,12 @@ async def scan(
 ) -> AsyncGenerator[list[StoredDocument]]:
     """Every document of an index, or those that ``query`` finds, in pages, as of the last refresh before the call.
 
-    ``fields`` are source paths (``sync.fingerprint``; ``*`` for all). A shard that cannot answer fails the whole scan:
-    what is missing from it may be taken for absent. Raises as ``SearchCluster.errors``.
+    ``fields`` are source paths (``sync.fingerprint``; ``*`` for all). A shard that cannot answer, however often it is
+    asked, fails the whole scan: what is missing from it may be taken for absent. Raises as ``SearchCluster.errors``.
     """
     doing = f"reading index {index}"
     opening = asyncio.ensure_future(
-        cluster.reads.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False)
+        cluster.repeatable.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE, allow_partial_search_results=False)
     )
     pit: str | None = None
     after: list[Any] | None = None
@@ -53,7 +56,7 @@ async def scan(
             pit = (await asyncio.shield(opening))["id"]
         while True:
             with cluster.errors(doing):
-                answer = await cluster.reads.search(
+                answer = await cluster.repeatable.search(
                     pit={"id": pit, "keep_alive": _KEEP_ALIVE},
                     sort=["_shard_doc"],
                     query=query,
@@ -62,10 +65,9 @@ async def scan(
                     source={"includes": list(fields)} if fields else False,
                     version=True,
                     track_total_hits=False,
-                    filter_path="pit_id,timed_out,_shards.failed,hits.hits._id,hits.hits._version,hits.hits._source,hits.hits.sort",
+                    filter_path="pit_id,timed_out,_shards,hits.hits._id,hits.hits._version,hits.hits._source,hits.hits.sort",
                 )
-            if answer["timed_out"] or answer["_shards"]["failed"]:
-                raise SearchClusterError(f"{doing}: a part of the index did not answer")
+            _check_whole(answer.body, doing)
             hits = answer.get("hits", {}).get("hits", [])
             if hits:
                 yield [StoredDocument(hit["_id"], hit["_version"], hit.get("_source", {})) for hit in hits]
@@ -92,9 +94,10 @@ async def get(
     found: dict[str, StoredDocument] = {}
     for start in range(0, len(keys), _KEYS):
         with cluster.errors(doing):
-            answer = await cluster.reads.mget(
+            answer = await cluster.repeatable.mget(
                 index=index, ids=list(keys[start : start + _KEYS]), source=list(fields) or False
             )
+        check_shards(answer.body, doing)
         for document in answer["docs"]:
             if "error" in document:
                 raise SearchClusterError(f"{doing}: {document['_id']}: {document['error'].get('reason')}")
@@ -103,6 +106,39 @@ async def get(
                     document["_id"], document["_version"], document.get("_source", {})
                 )
     return found
+
+
+async def refresh(cluster: SearchCluster, index: str, *, if_there: bool = False) -> None:
+    """Makes everything written so far visible to searches, counts and scans. Raises as ``SearchCluster.errors``.
+
+    With ``if_there``, an index that is gone is fine.
+    """
+    doing = f"refreshing index {index}"
+    with cluster.errors(doing):
+        answer = await cluster.repeatable.indices.refresh(index=index, ignore_unavailable=if_there)
+    check_shards(answer.body, doing)
+
+
+async def count(
+    cluster: SearchCluster, index: str, *, query: dict[str, Any] | None = None, if_there: bool = False
+) -> int:
+    """The number of documents that a search can see, or that ``query`` finds. Raises as ``SearchCluster.errors``.
+
+    With ``if_there``, 0 for an index or alias that is not there; never for one whose shards do not answer.
+    """
+    doing = f"counting index {index}"
+    with cluster.errors(doing):
+        answer = await cluster.repeatable.count(index=index, query=query, ignore_unavailable=if_there)
+    _check_whole(answer.body, doing)
+    return answer["count"]
+
+
+def _check_whole(answer: dict[str, Any], doing: str) -> None:
+    check_shards(answer, doing)
+    if answer.get("timed_out"):
+        raise ServiceUnavailableError(f"{doing}: a part of the index did not answer in time")
+    if answer["_shards"]["failed"]:
+        raise SearchClusterError(f"{doing}: a part of the index did not answer")
 
 
 async def _close(cluster: SearchCluster, opening: asyncio.Future[Any], pit: str | None) -> None:

@@ -13,6 +13,9 @@ from urllib.parse import quote
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.indices import was_made
+from sync_pipeline.connectors.elasticsearch.reading import count, refresh
+from sync_pipeline.connectors.elasticsearch.shards import is_unavailable
+from sync_pipeline.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
@@ -35,15 +38,16 @@ async def reindex(cluster: SearchCluster, *, source: str, destination: str, poll
 
     It runs as a task in the cluster, asked after every ``poll`` seconds at most, so that no proxy cuts a long call. A
     cancelled caller cancels the task. Raises SearchClusterError when a document could not be copied or the task was
-    lost with its node, and otherwise as ``SearchCluster.errors``. Running it again is safe.
+    lost with its node, ServiceUnavailableError when that was for want of an available shard, and otherwise as
+    ``SearchCluster.errors``. Running it again is safe.
     """
     doing = f"reindexing {source} into {destination}"
     with cluster.errors(doing):
         made = await was_made(cluster.reads, destination)
     if not made:
         raise SearchClusterError(f"{doing}: there is no index {destination}")
+    await refresh(cluster, source)
     with cluster.errors(doing):
-        await cluster.repeatable.indices.refresh(index=source)
         started = await cluster.client.reindex(
             source={"index": source},
             dest={"index": destination, "version_type": "external"},
@@ -90,8 +94,12 @@ def _accounted(answer: dict[str, Any], doing: str) -> Reindexed:
     response = answer.get("response") or {}
     failures = [answer["error"]] if "error" in answer else response.get("failures", [])
     if failures or response.get("timed_out") or "total" not in response or response.get("canceled"):
-        first = failures[0].get("cause", failures[0]).get("reason", "no reason given") if failures else "it did not end"
-        raise SearchClusterError(f"{doing}: {len(failures)} failures, the first: {first}")
+        causes = [_cause(failure) for failure in failures]
+        first = causes[0].get("reason", "no reason given") if causes else "it did not end"
+        passing = bool(causes) and all(is_unavailable(cause) for cause in causes)
+        raise (ServiceUnavailableError if passing else SearchClusterError)(
+            f"{doing}: {len(failures)} failures, the first: {first}"
+        )
     return Reindexed(
         total=response["total"],
         created=response["created"],
@@ -100,12 +108,16 @@ def _accounted(answer: dict[str, Any], doing: str) -> Reindexed:
     )
 
 
+def _cause(failure: dict[str, Any]) -> dict[str, Any]:
+    """What went wrong: a write's failure has a ``cause``, a search's a ``reason`` that is an object, a task's is it."""
+    reason = failure.get("reason")
+    return failure.get("cause") or (reason if isinstance(reason, dict) else failure)
+
+
 async def _counted(cluster: SearchCluster, *, source: str, destination: str, doing: str) -> Reindexed:
     """The cluster keeps no record of the task: its node was lost, or it was done before it was asked for."""
-    with cluster.errors(doing):
-        await cluster.repeatable.indices.refresh(index=destination)
-        total = (await cluster.reads.count(index=source))["count"]
-        copied = (await cluster.reads.count(index=destination))["count"]
+    await refresh(cluster, destination)
+    total, copied = await count(cluster, source), await count(cluster, destination)
     if copied < total:
         raise SearchClusterError(f"{doing}: the cluster lost the task at {copied} of {total} documents; start it again")
     return Reindexed(total=total, created=copied, updated=0, version_conflicts=0)

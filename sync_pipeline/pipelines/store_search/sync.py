@@ -6,6 +6,7 @@ settings (words/apply.py), how records are read (source/).
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,7 @@ async def _build(runtime: StoreSearch, cluster: SearchCluster, store: Store, par
         synonym_rules=runtime.stores.synonym_rules(store.hash),
         folder=runtime.settings.state_dir / "search" / store.hash,
         clock=runtime.clock,
+        first_version=await asyncio.to_thread(part.ledger.next_version),
         retries=runtime.settings.sync_pipeline_retries,
     )
 

@@ -1,12 +1,10 @@
-"""``python -m sync_pipeline.sandboxes.bigcommerce``: the sandbox as a process of its own, until SIGTERM or Ctrl-C.
+"""``python -m sync_pipeline.sandboxes.bigcommerce``: the sandbox as a process of its own (kit/process.py).
 
-One line on standard output says where it listens, as JSON. Tokens come from a file, never from arguments.
+Tokens come from a file, never from arguments.
 """
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,45 +12,29 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sync_pipeline.errors import UsageError
+from sync_pipeline.sandboxes.bigcommerce.app import build_app
 from sync_pipeline.sandboxes.bigcommerce.demo import demo_catalog
 from sync_pipeline.sandboxes.bigcommerce.folder import folder_catalog
 from sync_pipeline.sandboxes.bigcommerce.generated_content import generated_catalog
 from sync_pipeline.sandboxes.bigcommerce.ready_made import ReadyMade
 from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
-from sync_pipeline.sandboxes.kit.server import address_of, build_server, listen
+from sync_pipeline.sandboxes.kit.process import parser_of, run
 
 if TYPE_CHECKING:
+    import argparse
+
     from sync_pipeline.sandboxes.bigcommerce.catalog import Catalog
 
 ROOMY_QUOTA = 10_000
 
 
 def main() -> int:
-    """Runs the sandbox; 0 after an orderly end, 2 for wrong usage."""
-    arguments = _parser().parse_args()
-    try:
-        sandbox = _sandbox(arguments)
-        listener = listen(arguments.host, arguments.port)
-    except UsageError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_status
-    sys.stdout.write(
-        msgspec.json.encode({"url": address_of(listener), "stores": sorted(sandbox.stores)}).decode() + "\n"
-    )
-    sys.stdout.flush()
-    # uvicorn raises the signal again after its shutdown; this makes that an orderly end.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    build_server(sandbox).run(sockets=[listener])
-    return 0
+    """Run the sandbox; return 0 after an orderly end, 2 for wrong usage."""
+    return run(_parser(), _sandbox, build_app)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sync_pipeline.sandboxes.bigcommerce", description="A BigCommerce sandbox."
-    )
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
-    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser = parser_of("sync_pipeline.sandboxes.bigcommerce", "A BigCommerce sandbox.")
     parser.add_argument("--store", choices=["demo"], action="append", default=[], help="the demonstration shop")
     parser.add_argument(
         "--folder", type=Path, action="append", default=[], help="a folder with one file per collection"

@@ -1,16 +1,9 @@
-"""The control API under ``/_sandbox``: stores, edits, faults, counters, events, the clock. For tests, demos and chaos.
-
-It has no token and is therefore only ever served on the loopback interface. Bodies and answers are JSON; an error is
-``{"error": …}`` with 400 or 404.
-"""
+"""What the control API has beyond the kit's: stores to open and change, and edits of their records."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
-from starlette.routing import Route
 
 from sync_pipeline.sandboxes.bigcommerce import events
 from sync_pipeline.sandboxes.bigcommerce.announced_edits import AnnouncedEdits
@@ -19,16 +12,13 @@ from sync_pipeline.sandboxes.bigcommerce.event_admin import EventAdmin
 from sync_pipeline.sandboxes.bigcommerce.folder import folder_catalog
 from sync_pipeline.sandboxes.bigcommerce.generated_content import generated_catalog
 from sync_pipeline.sandboxes.bigcommerce.messages import (
-    ClockMove,
-    FaultOrder,
     QuotaUse,
     StoreChange,
     StoreOrder,
     StoreView,
 )
 from sync_pipeline.sandboxes.bigcommerce.store import StoreStatus
-from sync_pipeline.sandboxes.kit.control import answering, body_of
-from sync_pipeline.sandboxes.kit.faults import Fault
+from sync_pipeline.sandboxes.kit.control import body_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,27 +26,20 @@ if TYPE_CHECKING:
     from sync_pipeline.sandboxes.bigcommerce.catalog import Catalog
     from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
     from sync_pipeline.sandboxes.bigcommerce.store import Store
-    from sync_pipeline.sandboxes.kit.control import Handler
+    from sync_pipeline.sandboxes.kit.control import Table
 
 
-def admin_routes(sandbox: Sandbox) -> list[Route]:
-    """The routes of the control API of ``sandbox``."""
+def admin_table(sandbox: Sandbox) -> Table:
+    """Return method, path and handler of each."""
     admin = Admin(sandbox)
-    store, kind = "/_sandbox/stores/{store_hash}", "/_sandbox/stores/{store_hash}/records/{kind}"
+    store, kind = "/stores/{tenant}", "/stores/{tenant}/records/{kind}"
     variants = kind + "/{number:int}/variants"
-    table: list[tuple[str, str, Handler]] = [
-        ("GET", "/_sandbox/health", admin.health),
-        ("POST", "/_sandbox/clock", admin.move_clock),
-        ("GET", "/_sandbox/stores", admin.list_stores),
-        ("POST", "/_sandbox/stores", admin.open_store),
+    return [
+        ("GET", "/stores", admin.list_stores),
+        ("POST", "/stores", admin.open_store),
         ("PATCH", store, admin.change_store),
         ("DELETE", store, admin.close_store),
-        ("GET", store + "/counters", admin.counters),
-        ("DELETE", store + "/counters", admin.reset_counters),
         ("POST", store + "/other-apps", admin.other_apps),
-        ("POST", store + "/faults", admin.inject_fault),
-        ("GET", store + "/faults", admin.list_faults),
-        ("DELETE", store + "/faults", admin.clear_faults),
         ("POST", kind, admin.create),
         ("PATCH", kind + "/{number:int}", admin.update),
         ("DELETE", kind + "/{number:int}", admin.delete),
@@ -65,7 +48,6 @@ def admin_routes(sandbox: Sandbox) -> list[Route]:
         ("DELETE", variants + "/{variant:int}", admin.delete_variant),
         *EventAdmin(sandbox).table(store),
     ]
-    return [Route(path, answering(handler), methods=[method]) for method, path, handler in table]
 
 
 class Admin:
@@ -73,15 +55,6 @@ class Admin:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-
-    async def health(self, _request: Request) -> Any:
-        """That the server answers, and which stores it has."""
-        return {"status": "ok", "stores": sorted(self._sandbox.stores)}
-
-    async def move_clock(self, request: Request) -> Any:
-        """Moves the sandbox's clock forward; the new present in epoch seconds."""
-        self._sandbox.clock.advance((await body_of(request, ClockMove)).advance)
-        return {"now": self._sandbox.clock.now()}
 
     async def list_stores(self, _request: Request) -> Any:
         """Every store without its token."""
@@ -114,38 +87,9 @@ class Admin:
         self._sandbox.close(self._store(request).catalog.hash)
         return {}
 
-    async def counters(self, request: Request) -> Any:
-        """Requests by path template and outcome, the busiest window and the refusals of the limiter."""
-        store = self._store(request)
-        limiter = store.limiter
-        observed = {"busiest_window": limiter.busiest_window, "rate_limited": limiter.refused}
-        return {"requests": store.counters.by_template, **observed}
-
-    async def reset_counters(self, request: Request) -> Any:
-        """Starts counting again."""
-        store = self._store(request)
-        store.counters.reset()
-        store.limiter.reset_counters()
-        return {}
-
     async def other_apps(self, request: Request) -> Any:
         """Uses up some of the quota, as other apps on the store do."""
         self._store(request).limiter.take((await body_of(request, QuotaUse)).requests)
-        return {}
-
-    async def inject_fault(self, request: Request) -> Any:
-        """Adds a fault behind those already there."""
-        order = await body_of(request, FaultOrder)
-        return self._store(request).faults.inject(Fault(**msgspec.structs.asdict(order)))
-
-    async def list_faults(self, request: Request) -> Any:
-        """The faults with how often each matched and struck."""
-        return self._store(request).faults.injected
-
-    async def clear_faults(self, request: Request) -> Any:
-        """Takes one fault away (``?id=``), or all."""
-        number = request.query_params.get("id")
-        self._store(request).faults.remove(None if number is None else int(number))
         return {}
 
     async def create(self, request: Request) -> Any:
@@ -178,7 +122,7 @@ class Admin:
         return {}
 
     def _store(self, request: Request) -> Store:
-        return self._sandbox.store(request.path_params["store_hash"])
+        return self._sandbox.store(request.path_params["tenant"])
 
     def _edits(self, request: Request) -> AnnouncedEdits:
         store = self._store(request)

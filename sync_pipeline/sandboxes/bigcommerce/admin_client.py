@@ -1,63 +1,31 @@
-"""The control API from Python: open stores, change them, make trouble, look at what was asked. Synchronous."""
+"""The control API from Python, with what it has beyond the kit's: open stores, change and edit them. Synchronous."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-import httpx
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.sandboxes.bigcommerce.event_messages import EventSettings, EventsView
 from sync_pipeline.sandboxes.bigcommerce.messages import (
-    CountersView,
-    FaultOrder,
-    FaultView,
     QuotaUse,
     RecordKind,
     StoreChange,
+    StoreCounters,
     StoreOrder,
     StoreView,
 )
-from sync_pipeline.sandboxes.kit.faults import FaultKind
+from sync_pipeline.sandboxes.kit.control_client import ControlClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-    from types import TracebackType
 
     from sync_pipeline.sandboxes.bigcommerce.store import StoreStatus
 
-TIMEOUT_SECONDS = 30.0
-T = TypeVar("T")
 
-
-class SandboxAdmin:
+class SandboxAdmin(ControlClient):
     """A client of the control API at ``base_url``. Every method raises httpx.HTTPStatusError for a refusal."""
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(
-            base_url=f"{base_url.rstrip('/')}/_sandbox",
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-            # A kept connection may be closed by the server in the moment of its next use.
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the connections."""
-        self._http.close()
-
-    def health(self) -> list[str]:
-        """The hashes of the stores that are served; raises httpx.ConnectError where nothing listens."""
-        return self._ask("GET", "/health", dict[str, Any])["stores"]
+    noun = "stores"
 
     def stores(self) -> list[StoreView]:
         """Every store."""
@@ -127,44 +95,9 @@ class SandboxAdmin:
         """Deletes a variant; the product's `date_modified` stays."""
         self._ask("DELETE", f"/stores/{store_hash}/records/products/{product}/variants/{variant}", dict)
 
-    def inject(
-        self,
-        store_hash: str,
-        kind: FaultKind,
-        *,
-        path: str = "*",
-        count: int | None = None,
-        probability: float = 1.0,
-        after: int = 0,
-        seed: int = 0,
-        seconds: float = 0.0,
-        items: int = 0,
-    ) -> FaultView:
-        """Makes requests whose path below the store matches the glob ``path`` suffer.
-
-        The first ``after`` matching ones pass, then ``count`` suffer (None: all until cleared), each with
-        ``probability`` drawn from ``seed``. ``seconds`` is the delay of latency and the waiting time that a 429 tells
-        (0: what is left of the rate window); ``items`` is how much of the collection a short list has.
-        """
-        order = FaultOrder(FaultKind(kind), path, count, probability, after, seed, seconds, items)
-        return self._ask("POST", f"/stores/{store_hash}/faults", FaultView, order)
-
-    def faults(self, store_hash: str) -> list[FaultView]:
-        """The injected faults, with how often each matched and struck."""
-        return self._ask("GET", f"/stores/{store_hash}/faults", list[FaultView])
-
-    def clear_faults(self, store_hash: str, number: int | None = None) -> None:
-        """Takes one fault away, or all."""
-        chosen = "" if number is None else f"?id={number}"
-        self._ask("DELETE", f"/stores/{store_hash}/faults{chosen}", dict)
-
-    def counters(self, store_hash: str) -> CountersView:
-        """What was asked of the store since the last reset."""
-        return self._ask("GET", f"/stores/{store_hash}/counters", CountersView)
-
-    def reset_counters(self, store_hash: str) -> None:
-        """Starts counting again."""
-        self._ask("DELETE", f"/stores/{store_hash}/counters", dict)
+    def counters(self, tenant: str) -> StoreCounters:
+        """Return what was asked of the store since the last reset."""
+        return self._ask("GET", f"/stores/{tenant}/counters", StoreCounters)
 
     def change_info(self, store_hash: str, **fields: Any) -> dict[str, Any]:
         """Overwrites fields of what `/v2/store` answers, such as ``currency``; `store/information/updated` tells it."""
@@ -186,15 +119,5 @@ class SandboxAdmin:
         """Uses up some of the present window's quota, as other apps on the store do."""
         self._ask("POST", f"/stores/{store_hash}/other-apps", dict, QuotaUse(requests))
 
-    def advance_clock(self, seconds: float) -> float:
-        """Moves the sandbox's clock forward; the new present in epoch seconds."""
-        return self._ask("POST", "/clock", dict[str, float], {"advance": seconds})["now"]
-
     def _open(self, order: StoreOrder) -> StoreView:
         return self._ask("POST", "/stores", StoreView, order)
-
-    def _ask(self, method: str, path: str, answer: type[T], body: Any = None) -> T:
-        content = None if body is None else msgspec.json.encode(body)
-        response = self._http.request(method, path, content=content)
-        response.raise_for_status()
-        return msgspec.json.decode(response.content, type=answer)

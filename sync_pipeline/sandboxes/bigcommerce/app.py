@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from sync_pipeline.sandboxes.bigcommerce.admin import admin_routes
+from sync_pipeline.sandboxes.bigcommerce.admin import admin_table
 from sync_pipeline.sandboxes.bigcommerce.gateway import serve
+from sync_pipeline.sandboxes.kit.control import control_routes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,4 +26,5 @@ def build_app(sandbox: Sandbox) -> Starlette:
     async def api(request: Request) -> Reply:
         return await serve(sandbox, request)
 
-    return Starlette(routes=[*admin_routes(sandbox), Route("/stores/{store_hash}/{path:path}", api, methods=METHODS)])
+    store = Route("/stores/{store_hash}/{path:path}", api, methods=METHODS)
+    return Starlette(routes=[*control_routes(sandbox, admin_table(sandbox)), store])

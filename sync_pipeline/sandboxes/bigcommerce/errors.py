@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from sync_pipeline.sandboxes.bigcommerce.answers import Answer
+from sync_pipeline.sandboxes.kit.errors import RefusedError
 
 STATUS_CODES_PAGE = "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes"
 
@@ -34,7 +35,7 @@ class Dialect(Enum):
     V2 = "v2"
 
 
-class ApiError(Exception):
+class ApiError(RefusedError):
     """A refusal. ``errors`` maps a field or parameter to what is wrong with it; ``details`` is v2's extra object."""
 
     def __init__(
@@ -45,9 +46,7 @@ class ApiError(Exception):
         errors: dict[str, str] | None = None,
         details: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(title or TITLES[status])
-        self.status = status
-        self.title = title or TITLES[status]
+        super().__init__(status, title or TITLES[status])
         self.errors = errors
         self.details = details
 

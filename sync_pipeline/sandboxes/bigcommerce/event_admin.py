@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
     from sync_pipeline.sandboxes.bigcommerce.store import Store
-    from sync_pipeline.sandboxes.kit.control import Handler
+    from sync_pipeline.sandboxes.kit.control import Table
 
 
 class EventAdmin:
@@ -22,7 +22,7 @@ class EventAdmin:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    def table(self, store: str) -> list[tuple[str, str, Handler]]:
+    def table(self, store: str) -> Table:
         """Method, path and handler of each; ``store`` is the path of one store."""
         return [
             ("PATCH", store + "/info", self.change_info),
@@ -57,4 +57,4 @@ class EventAdmin:
         return {}
 
     def _store(self, request: Request) -> Store:
-        return self._sandbox.store(request.path_params["store_hash"])
+        return self._sandbox.store(request.path_params["tenant"])

@@ -5,7 +5,6 @@ Everything about a store's state is asked of the store; everything about the wir
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from email.utils import formatdate
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from sync_pipeline.sandboxes.bigcommerce.errors import ApiError, Dialect, refusa
 from sync_pipeline.sandboxes.bigcommerce.query import Query
 from sync_pipeline.sandboxes.bigcommerce.routes import find_endpoint
 from sync_pipeline.sandboxes.bigcommerce.store import StoreStatus
-from sync_pipeline.sandboxes.kit.faults import Fault, FaultKind
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline.sandboxes.kit.wire import Reply
 
 if TYPE_CHECKING:
@@ -24,16 +23,7 @@ if TYPE_CHECKING:
     from sync_pipeline.sandboxes.bigcommerce.answers import Answer
     from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
     from sync_pipeline.sandboxes.bigcommerce.store import Store
-
-REFUSING_FAULTS = {
-    FaultKind.TOO_MANY_REQUESTS: 429,
-    FaultKind.BARE_TOO_MANY_REQUESTS: 429,
-    FaultKind.SERVER_ERROR: 500,
-    FaultKind.UNAVAILABLE: 503,
-    FaultKind.GATEWAY_TIMEOUT: 504,
-    FaultKind.WRONG_TOKEN: 401,
-}
-MAINTENANCE_PAGE = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>Back soon</h1></body></html>"
+    from sync_pipeline.sandboxes.kit.faults import Fault
 
 
 async def serve(sandbox: Sandbox, request: Request) -> Reply:
@@ -44,45 +34,36 @@ async def serve(sandbox: Sandbox, request: Request) -> Reply:
     dialect = endpoint.dialect if endpoint else Dialect.V2 if path.startswith("/v2/") else Dialect.CATALOG
     if store is None:
         return _reply(sandbox, refusal(ApiError(401), dialect), {}, as_xml=False)
-    delay, fault = store.faults.striking(path)
-    if delay:
-        await asyncio.sleep(delay)
-    token = request.headers.get("x-auth-token", "")
-    as_xml = dialect is Dialect.V2 and "application/json" not in request.headers.get("accept", "")
-    try:
-        _admit(store, fault, token=token)
-        if endpoint is None:
-            raise ApiError(404)
-        if not store.may(endpoint.scope):
-            raise ApiError(403, errors={})
-        query = Query(request.url.query)
-        body = await request.body()
-        answer = endpoint.answer(Call(store, query, sandbox.clock.now(), numbers, _items_left(fault), body))
-    except ApiError as error:
-        answer = refusal(error, dialect)
-    reply = _reply(sandbox, answer, _rate_headers(store, fault, answer.status), as_xml=as_xml)
-    outcome = _spoil(reply, fault) or answer.status
-    store.counters.count(endpoint.template if endpoint else path, outcome)
-    return reply
+
+    async def answered(fault: Fault | None) -> Reply:
+        token = request.headers.get("x-auth-token", "")
+        as_xml = dialect is Dialect.V2 and "application/json" not in request.headers.get("accept", "")
+        try:
+            _admit(store, fault, token=token)
+            if endpoint is None:
+                raise ApiError(404)
+            if not store.may(endpoint.scope):
+                raise ApiError(403, errors={})
+            query, body = Query(request.url.query), await request.body()
+            left = fault.items_left if fault is not None else None
+            answer = endpoint.answer(Call(store, query, sandbox.clock.now(), numbers, left, body))
+        except ApiError as error:
+            answer = refusal(error, dialect)
+        return _reply(sandbox, answer, _rate_headers(store, fault, answer.status), as_xml=as_xml)
+
+    return await store.serve(path, endpoint.template if endpoint else path, answered)
 
 
 def _admit(store: Store, fault: Fault | None, *, token: str) -> None:
     """Raises ApiError for a request that does not get as far as its endpoint."""
-    if fault is not None and fault.kind in REFUSING_FAULTS:
-        raise ApiError(REFUSING_FAULTS[fault.kind])
+    if fault is not None and fault.status is not None:
+        raise ApiError(fault.status)
     if store.status is StoreStatus.UNINSTALLED or not hmac.compare_digest(token.encode(), store.token.encode()):
         raise ApiError(401)
     if not store.limiter.take():
         raise ApiError(429)
     if store.status is StoreStatus.SUSPENDED:
         raise ApiError(503)
-
-
-def _items_left(fault: Fault | None) -> int | None:
-    """How much of a collection the fault leaves."""
-    if fault is not None and fault.kind is FaultKind.SHORT_LIST:
-        return fault.items
-    return 0 if fault is not None and fault.kind is FaultKind.EMPTY_LIST else None
 
 
 def _rate_headers(store: Store, fault: Fault | None, status: int) -> dict[str, str]:
@@ -98,22 +79,3 @@ def _reply(sandbox: Sandbox, answer: Answer, rate_headers: dict[str, str], *, as
     if answer.data is not None:
         headers["Content-Type"] = "application/xml" if as_xml else answer.media_type
     return Reply(answer.status, answer.xml() if as_xml else answer.json(), headers)
-
-
-def _spoil(reply: Reply, fault: Fault | None) -> str:
-    """Damages a finished reply as the fault says; a word for the counters where its status says nothing of it."""
-    match fault.kind if fault is not None else None:
-        case FaultKind.CUT_BEFORE_ANSWER:
-            reply.bytes_before_cut = -1
-            return "cut"
-        case FaultKind.CUT_IN_BODY:
-            reply.bytes_before_cut = len(reply.body) // 2
-            return "cut"
-        case FaultKind.TRUNCATED_JSON:
-            reply.body = reply.body[: len(reply.body) // 2]
-            return "truncated"
-        case FaultKind.HTML:
-            reply.body = MAINTENANCE_PAGE
-            reply.headers["Content-Type"] = "text/html; charset=utf-8"
-            return "html"
-    return ""

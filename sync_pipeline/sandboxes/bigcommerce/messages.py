@@ -1,11 +1,11 @@
-"""What the control API takes and gives: the words that its server and its client share."""
+"""What the control API takes and gives beyond the kit's: the words that its server and its client share."""
 
 from typing import Literal
 
 import msgspec
 
 from sync_pipeline.sandboxes.bigcommerce.store import StoreStatus
-from sync_pipeline.sandboxes.kit.faults import FaultKind
+from sync_pipeline.sandboxes.kit.messages import CountersView
 
 RecordKind = Literal["products", "categories", "brands", "pages", "posts", "trees", "sites"]
 
@@ -48,51 +48,18 @@ class StoreView(msgspec.Struct):
     products: int
 
 
-class FaultOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """A fault to inject; the fields are those of faults.Fault."""
-
-    kind: FaultKind
-    path: str = "*"
-    count: int | None = None
-    probability: float = 1.0
-    after: int = 0
-    seed: int = 0
-    seconds: float = 0.0
-    items: int = 0
-
-
-class FaultView(FaultOrder):
-    """An injected fault: how many requests matched its path, and how many it struck."""
-
-    id: int = 0
-    matched: int = 0
-    applied: int = 0
-
-
-class CountersView(msgspec.Struct):
-    """Requests by path template and outcome (a status, or ``cut``, ``truncated``, ``html``).
+class StoreCounters(CountersView):
+    """What was asked of a store.
 
     ``busiest_window`` is the most requests seen in one rate window, refused ones included; ``rate_limited`` how many
     were refused for it.
     """
 
-    requests: dict[str, dict[str, int]]
     busiest_window: int
     rate_limited: int
-
-    def total(self, template: str = "") -> int:
-        """How many requests there were, of one template or in all."""
-        chosen = self.requests.values() if not template else [self.requests.get(template, {})]
-        return sum(sum(outcomes.values()) for outcomes in chosen)
 
 
 class QuotaUse(msgspec.Struct, forbid_unknown_fields=True):
     """Requests that other apps made."""
 
     requests: int
-
-
-class ClockMove(msgspec.Struct, forbid_unknown_fields=True):
-    """Seconds to move the sandbox's clock forward."""
-
-    advance: float

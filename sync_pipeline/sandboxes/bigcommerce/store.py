@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.sandboxes.bigcommerce.hooks import Hooks
 from sync_pipeline.sandboxes.bigcommerce.outbox import Outbox
 from sync_pipeline.sandboxes.bigcommerce.product_listing import ProductListing
-from sync_pipeline.sandboxes.kit.counters import Counters
-from sync_pipeline.sandboxes.kit.faults import Faults
+from sync_pipeline.sandboxes.kit.tenants import Tenant
 
 if TYPE_CHECKING:
     from sync_pipeline.sandboxes.bigcommerce.catalog import Catalog
@@ -38,8 +37,8 @@ class StoreStatus(StrEnum):
     UNINSTALLED = "uninstalled"
 
 
-@dataclass(slots=True)
-class Store:
+@dataclass
+class Store(Tenant):
     """The state of one store.
 
     ``bare_429`` leaves the rate headers out of a 429, as an overloaded platform does. ``ready_made``, if given, keeps
@@ -53,8 +52,6 @@ class Store:
     scopes: frozenset[str] = READ_SCOPES
     status: StoreStatus = StoreStatus.LIVE
     bare_429: bool = False
-    faults: Faults = field(default_factory=Faults)
-    counters: Counters = field(default_factory=Counters)
     ready_made: ReadyMade | None = None
     hooks: Hooks = field(default_factory=Hooks)
     outbox: Outbox = field(init=False)
@@ -67,3 +64,17 @@ class Store:
     def may(self, scope: str) -> bool:
         """Whether the token's scopes allow reading what ``scope`` names (its read-only form, or the modifying one)."""
         return not scope or scope in self.scopes or scope.removesuffix("_read_only") in self.scopes
+
+    def observed(self) -> dict[str, Any]:
+        """Return the requests, the busiest rate window, and how many the limiter refused."""
+        limiter = self.limiter
+        return {**super().observed(), "busiest_window": limiter.busiest_window, "rate_limited": limiter.refused}
+
+    def reset_counters(self) -> None:
+        """Start counting again; the rate window itself goes on."""
+        super().reset_counters()
+        self.limiter.reset_counters()
+
+    def close(self) -> None:
+        """Send no more events."""
+        self.outbox.close()

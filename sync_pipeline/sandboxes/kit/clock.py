@@ -1,4 +1,4 @@
-"""The sandbox's clock: one for rate windows, dates of edits and `/v2/time`. Nothing else here."""
+"""The clock of a sandbox: one for rate windows, dates of edits and what it tells of the time. Nothing else here."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Clock:
 
 
 def iso(epoch: float) -> str:
-    """``epoch`` in the form of the catalogue's dates: ``2018-09-05T20:42:07+00:00``."""
+    """``epoch`` in ISO 8601, to the second: ``2018-09-05T20:42:07+00:00``."""
     return datetime.fromtimestamp(int(epoch), UTC).isoformat()

@@ -1,6 +1,6 @@
-"""What can be made to go wrong, and when: faults injected into one store, applied in the order they were given.
+"""What can be made to go wrong, and when: faults injected for one tenant, applied in the order they were given.
 
-Deciding only. How a fault looks on the wire is gateway's business.
+Deciding only. What a fault does to a reply is damage's business, how a refusal is worded the sandbox's.
 """
 
 from __future__ import annotations
@@ -30,15 +30,26 @@ class FaultKind(StrEnum):
     WRONG_TOKEN = "wrong_token"  # noqa: S105 a kind of fault
 
 
+#: The kinds that refuse, with the status of the refusal.
+STATUSES = {
+    FaultKind.TOO_MANY_REQUESTS: 429,
+    FaultKind.BARE_TOO_MANY_REQUESTS: 429,
+    FaultKind.SERVER_ERROR: 500,
+    FaultKind.UNAVAILABLE: 503,
+    FaultKind.GATEWAY_TIMEOUT: 504,
+    FaultKind.WRONG_TOKEN: 401,
+}
+
+
 @dataclass(slots=True)
 class Fault:
     """One injected fault.
 
-    ``path`` is a glob over the path below the store (``/v3/catalog/products*``). The first ``after`` matching requests
+    ``path`` is a glob over the path below the tenant (``/products*``). The first ``after`` matching requests
     pass. Then ``count`` requests suffer (None: all, until it is removed), each with ``probability``; the draws come
     from ``seed`` and the fault's own matching requests only, so a run can be repeated. ``seconds`` is the
-    delay of latency and the waiting time that a 429 tells (0: what is left of the rate window); ``items`` is how much
-    of the collection a short list has.
+    delay of latency and the waiting time that a 429 tells (0: the service's own; a bare 429 tells
+    none); ``items`` is how much of the collection a short list has.
     """
 
     kind: FaultKind
@@ -52,6 +63,18 @@ class Fault:
     id: int = 0
     matched: int = 0
     applied: int = 0
+
+    @property
+    def status(self) -> int | None:
+        """The status with which the struck request is refused; None for a fault that does not refuse."""
+        return STATUSES.get(self.kind)
+
+    @property
+    def items_left(self) -> int | None:
+        """How much of a collection a list shows, as if that were all; None for the whole."""
+        if self.kind is FaultKind.SHORT_LIST:
+            return self.items
+        return 0 if self.kind is FaultKind.EMPTY_LIST else None
 
     def strikes(self, path: str) -> bool:
         """Whether this request suffers the fault; counts it if so."""
@@ -69,7 +92,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of one store."""
+    """The faults of one tenant."""
 
     def __init__(self) -> None:
         self.injected: list[Fault] = []

@@ -1,4 +1,4 @@
-"""The server around the application: uvicorn on a loopback socket, silent, with connections that can be cut."""
+"""The server around an application: uvicorn on a loopback socket, silent, with connections that can be cut."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from sync_pipeline.errors import UsageError
-from sync_pipeline.sandboxes.bigcommerce.app import build_app
 from sync_pipeline.sandboxes.kit.wire import CuttableProtocol
 
 if TYPE_CHECKING:
-    from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
+    from starlette.types import ASGIApp
 
 BACKLOG = 256
 GRACE_SECONDS = 2
@@ -48,10 +47,10 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def build_server(sandbox: Sandbox) -> uvicorn.Server:
-    """A server to be run with ``sockets=[listen(…)]``. It says nothing; the Date header is the sandbox's clock's."""
+def build_server(app: ASGIApp) -> uvicorn.Server:
+    """A server to be run with ``sockets=[listen(…)]``. It says nothing, and adds no Date header."""
     config = uvicorn.Config(
-        build_app(sandbox),
+        app,
         http=CuttableProtocol,
         ws="none",
         lifespan="off",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Reply:
             await send({"type": "http.response.body", "body": self.body[:cut], "more_body": cut is not None})
         if cut is not None:
             scope["extensions"][CUT_EXTENSION]()
+
+
+def json_reply(status: int, data: Any, headers: dict[str, str] | None = None) -> Reply:
+    """Return a reply with ``data`` as JSON."""
+    return Reply(status, msgspec.json.encode(data), {"Content-Type": "application/json", **(headers or {})})
 
 
 class CuttableProtocol(AutoHTTPProtocol):

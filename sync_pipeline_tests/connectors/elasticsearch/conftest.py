@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from sync_pipeline.connectors.elasticsearch import patience
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
@@ -45,3 +46,9 @@ async def stub_cluster(stub: StubServer) -> AsyncIterator[SearchCluster]:
     """A connection to the stub, impatient."""
     async with SearchCluster(url=stub.url, request_timeout=0.5) as opened:
         yield opened
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are made again after hundredths of a second."""
+    monkeypatch.setattr(patience, "BASE_SECONDS", 0.001)

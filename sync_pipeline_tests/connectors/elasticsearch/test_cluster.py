@@ -101,7 +101,7 @@ async def test_a_busy_or_silent_cluster_is_unavailable_and_asked_once(
 
 @pytest.mark.invariant("6.2")
 async def test_reads_are_tried_again(stub: StubServer, stub_cluster: SearchCluster) -> None:
-    stub.answer(Answer(503), Answer(cut=True), Answer(body={"count": 7}))
+    stub.answer(Answer(503), Answer(cut=True), Answer(body={"count": 7, "_shards": {"failed": 0}}))
     assert await StoreIndices(stub_cluster, "x").count("store-x") == 7
 
 

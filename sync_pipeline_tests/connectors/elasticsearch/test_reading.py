@@ -13,7 +13,7 @@ from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import StoredDocument, get, scan
-from sync_pipeline.errors import ServiceUnavailableError
+from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
 from sync_pipeline_tests.connectors.elasticsearch.stores import upsert
 from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, StubServer
 from sync_pipeline_tests.fault_proxy import before, running_fault_proxy
@@ -83,7 +83,10 @@ async def test_a_missing_index_is_an_error_and_not_empty(cluster: SearchCluster)
 @pytest.mark.invariant("4.6")
 @pytest.mark.parametrize(
     "fault",
-    [{"timed_out": True, "_shards": {"failed": 0}}, {"timed_out": False, "_shards": {"failed": 1}}],
+    [
+        {"timed_out": True, "_shards": {"failed": 0}},
+        {"timed_out": False, "_shards": {"failed": 1, "failures": [{"reason": {"type": "query_shard_exception"}}]}},
+    ],
     ids=["timed out", "a shard failed"],
 )
 async def test_a_partial_answer_fails_the_scan_and_gives_its_snapshot_back(
@@ -92,7 +95,7 @@ async def test_a_partial_answer_fails_the_scan_and_gives_its_snapshot_back(
     hits = [{"_id": "a", "_version": 1, "sort": [0]}]
     whole = {"timed_out": False, "_shards": {"failed": 0}, "pit_id": "second", "hits": {"hits": hits}}
     stub.answer(Answer(body={"id": "first"}), Answer(body=whole), Answer(body={**fault, "pit_id": "second"}), Answer())
-    with pytest.raises(SearchClusterError, match="a part of the index did not answer"):
+    with pytest.raises(SyncPipelineError, match="a part of the index did not answer"):
         await pages(stub_cluster, "store-x", page=1)
     assert "allow_partial_search_results=false" in stub.requests[0].path
     closing = stub.requests[-1]
@@ -127,6 +130,7 @@ async def test_a_scan_that_is_cancelled_at_any_moment_gives_its_snapshot_back(
 
 
 @pytest.mark.invariant("4.6")
+@pytest.mark.usefixtures("short_pauses")
 async def test_a_scan_outlives_a_busy_moment_and_fails_when_it_lasts(
     stub: StubServer, stub_cluster: SearchCluster
 ) -> None:

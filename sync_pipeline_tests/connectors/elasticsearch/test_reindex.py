@@ -97,7 +97,7 @@ async def test_a_copy_that_is_not_whole_is_an_error(
 async def test_a_lost_task_counts_only_if_everything_arrived(
     stub: StubServer, stub_cluster: SearchCluster, copied: int
 ) -> None:
-    counts = Answer(body={"count": 10}), Answer(body={"count": copied})
+    counts = [Answer(body={"count": number, "_shards": {"failed": 0}}) for number in (10, copied)]
     stub.answer(IS_THERE, Answer(), STARTED, Answer(404), Answer(), *counts)
     copying = reindex(stub_cluster, source="store-x", destination=DESTINATION, poll=0.01)
     if copied == 10:

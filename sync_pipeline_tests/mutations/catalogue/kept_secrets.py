@@ -85,8 +85,8 @@ MUTATIONS = (
     Mutation(
         "sealing again what older keys sealed",
         ("7.3",),
-        STORES,
-        {"if sealed is not None and not self.keyring.is_current(sealed):": "if False:"},
+        "sync_pipeline/batches/sealing.py",
+        {"if secret is not None and not keyring.is_current(secret):": "if False:"},
         ("pipelines/store_search/stores/test_stores.py::test_rotation_seals_everything_again_with_the_new_key",),
     ),
     Mutation(
@@ -99,8 +99,10 @@ MUTATIONS = (
     Mutation(
         "sealing what is written back when keys rotate",
         ("7.4",),
-        STORES,
-        {"setattr(row, field, self._seal(row.hash, field, plain))": "setattr(row, field, plain)"},
+        "sync_pipeline/batches/sealing.py",
+        {
+            "keyring.seal(keyring.open(secret, belongs_to=owner), belongs_to=owner)": "keyring.open(secret, belongs_to=owner)"
+        },
         (f"{SEALING}::test_no_row_of_the_ledger_ever_holds_a_plain_secret_and_each_names_its_key",),
     ),
     Mutation(

@@ -52,6 +52,9 @@ class StoreBuild:
     synonym_rules: list[str]
     folder: Path
     clock: Clock
+    #: Drawn before the batch reads a record. An index may be made later than records were read that go into it: another
+    #: import has read the categories by then. So this is the version after which everything in it was read.
+    first_version: int
     #: How often a batch that this one asks for is tried again.
     retries: int = 0
     removed: list[str] = field(default_factory=list)
@@ -98,11 +101,10 @@ class StoreBuild:
     async def create(self, kind: Kind, *, first_version: int | None = None) -> str:
         """A new, empty index of the kind, after the ownerless ones of the kind are gone.
 
-        Everything in it will be newer than ``first_version``: a copy takes that of its original. A store without its
-        synonyms set gets it first.
+        Everything in it will be newer than ``first_version``, by default the build's own: a copy takes that of its
+        original. A store without its synonyms set gets it first.
         """
         await self.remove_orphaned(kind)
-        made_version = await asyncio.to_thread(self.part.ledger.next_version)
         if not await self.synonyms_set.exists():
             await self.put_synonyms()
         name = self.indices.new_name(kind.word, await self._moment(kind))
@@ -116,8 +118,8 @@ class StoreBuild:
                 meta={
                     "batch_id": self.part.batch.id,
                     "attempt": self.part.batch.attempt,
-                    "first_version": made_version if first_version is None else first_version,
-                    "made_version": made_version,
+                    "first_version": self.first_version if first_version is None else first_version,
+                    "made_version": self.first_version,
                 },
             ),
         )

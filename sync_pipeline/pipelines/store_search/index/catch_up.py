@@ -17,7 +17,7 @@ import xxhash
 
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
-from sync_pipeline.connectors.elasticsearch.reading import scan
+from sync_pipeline.connectors.elasticsearch.reading import count, refresh, scan
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.operations import Operation, Outcome
@@ -45,7 +45,7 @@ def key_hash(key: str) -> int:
 
 @dataclass(frozen=True)
 class CatchUp:
-    """An index that was made when ``made_version`` was drawn, and what others wrote of its kind since."""
+    """An index into which nothing goes that was read before ``made_version`` was drawn, and what others wrote since."""
 
     cluster: SearchCluster
     name: str
@@ -71,8 +71,7 @@ class CatchUp:
             for source in sources:
                 if source == self.name:
                     continue
-                with self.cluster.errors(f"refreshing index {source}"):
-                    await self.cluster.repeatable.indices.refresh(index=source, ignore_unavailable=True)
+                await refresh(self.cluster, source, if_there=True)
                 async with aclosing(self._scan(source, self._of_others, fields=["*"])) as found:
                     async for page in found:
                         held = await index.get([document.key for document in page], fields=())
@@ -86,8 +85,7 @@ class CatchUp:
 
     async def others_wrote(self) -> bool:
         """Whether others wrote into the index itself since it was made."""
-        with self.cluster.errors(f"counting index {self.name}"):
-            return (await self.cluster.reads.count(index=self.name, query=self._of_others))["count"] > 0
+        return await count(self.cluster, self.name, query=self._of_others) > 0
 
     async def missing(self, written: Collection[int]) -> int:
         """How many of the keys ``written`` (as ``key_hash``) the index lacks without anybody having found them gone."""

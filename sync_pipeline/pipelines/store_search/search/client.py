@@ -68,7 +68,7 @@ async def _ask(cluster: SearchCluster, store_hash: str, body: dict[str, Any]) ->
             f"store {store_hash} has no index yet: `sync-pipeline sync run --store {store_hash} --type all`"
         )
     with cluster.errors(f"searching store {store_hash}"):
-        return await cluster.reads.search(index=store_alias(store_hash), body=body)
+        return await cluster.reads.search(index=store_alias(store_hash), body=body, allow_partial_search_results=False)
 
 
 async def served(cluster: SearchCluster, store_hash: str, kind: Kind) -> Served:
