@@ -12,15 +12,13 @@ from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
 from sync_pipeline.cli.sync import report, run_here
-from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter
+from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter, stream_letters
 from sync_pipeline.delivery.replay import replay
 from sync_pipeline.pipeline import find_pipeline
 from sync_pipeline.pipelines.registry import PIPELINES
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.models import DeadLetter
-
-MOST_EXPORTED = 100_000
 
 app = typer.Typer(help="Dead letters: list, show, replay, discard, export.", no_args_is_help=True)
 
@@ -85,9 +83,7 @@ def export(store: Store = None, pipeline: PipelineName = None, scope: ScopeName 
     """Dead letters with their payloads, one JSON object a line."""
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters export") as here:
-        for letter in find_letters(
-            here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state, limit=MOST_EXPORTED
-        ):
+        for letter in stream_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state):
             line = {**_fields(letter), "payload": _payload(letter)}
             sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
 

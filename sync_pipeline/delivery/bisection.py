@@ -6,14 +6,14 @@ search. What does not: sending with retries, and what becomes of the operation (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync_pipeline.operations import ChunkRejectedError, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-Chunk = list[Operation]
+Chunk = list[Operation[Any]]
 
 
 class Refused(NamedTuple):

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Text, case, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import defer
 
 from sync_pipeline.batches.models import DeadLetter
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Select
 
     from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.operations import Rejected
 
 #: A payload longer than this is cut; the record can be read again from its source by its key.
@@ -30,6 +35,9 @@ REPLAY_OF = "replay_of"
 
 #: How many of a batch's dead letters its metadata shows.
 SHOWN = 20
+
+#: How many letters an export reads at a time.
+STREAMED = 20
 
 
 class LetterState(StrEnum):
@@ -49,7 +57,10 @@ class DeadLetterError(UsageError):
 
 @dataclass
 class DeadLetters:
-    """The dead letters of one scope, as one batch writes them. ``shown`` has the first few, for people to look at."""
+    """The dead letters of one scope, as one batch writes them. ``shown`` has the first few, for people to look at.
+
+    Versions decide: no older outcome or failure touches a letter of a newer version. Used from several threads at once.
+    """
 
     ledger: Ledger
     pipeline: str
@@ -58,12 +69,19 @@ class DeadLetters:
     #: The letter whose record the batch delivers again: its end is called ``replayed``.
     replay_of: int | None = None
     shown: list[dict[str, str]] = field(default_factory=list)
-    _open: set[str] | None = None
+    _open: dict[str, int] | None = None
+    _reading: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of(cls, part: BatchPart) -> DeadLetters:
+        """Returns those that a part of a batch writes."""
+        batch = part.batch
+        return cls(part.ledger, batch.pipeline, batch.scope, batch.id, batch.options.get(REPLAY_OF))
 
     def add(self, rejected: Sequence[Rejected]) -> None:
         """Stores the records; one open dead letter a key: a repeated failure counts its attempts up."""
         now = self.ledger.clock.now()
-        latest = {item.key: item for item in rejected}
+        latest = {item.key: item for item in sorted(rejected, key=lambda item: item.version)}
         rows = [
             {
                 "pipeline": self.pipeline,
@@ -94,46 +112,64 @@ class DeadLetters:
                 "attempts": DeadLetter.attempts + 1,
                 "updated_at": newest.updated_at,
             },
+            where=DeadLetter.version <= newest.version,
         )
         with self.ledger.session() as session:
             session.execute(statement, rows)
+        with self._reading:
+            if self._open is not None:
+                self._open |= {key: max(item.version, self._open.get(key, 0)) for key, item in latest.items()}
         self.shown += [
             {"key": item.key, "reason": item.reason, "message": item.message}
             for item in list(latest.values())[: SHOWN - len(self.shown)]
         ]
 
-    def supersede(self, keys: Sequence[str]) -> None:
-        """Ends the open dead letters of keys that have just got another outcome. Those of this batch stay."""
-        self._end(self._open_before().intersection(keys))
+    def supersede(self, versions: Mapping[str, int]) -> None:
+        """Ends the open dead letters of keys that have just got another outcome at a newer version."""
+        open_letters = self._open_letters()
+        ended = [key for key, version in versions.items() if open_letters.get(key, version) < version]
+        if ended:
+            self._end({key: versions[key] for key in ended})
 
-    def supersede_all(self, concerned: Callable[[str], bool]) -> None:
-        """Ends every open dead letter whose key is ``concerned``. Those of this batch stay."""
-        self._end({key for key in self._open_before() if concerned(key)})
-
-    def _end(self, ended: set[str]) -> None:
-        if not ended:
-            return
-        replayed = case(
-            (DeadLetter.id == self.replay_of, LetterState.REPLAYED.value), else_=LetterState.SUPERSEDED.value
-        )
-        values = {"state": replayed, "updated_at": self.ledger.clock.now()}
+    def supersede_all(self, concerned: Callable[[str], bool], *, version: int) -> None:
+        """Ends every open dead letter that is older than ``version`` and whose key is ``concerned``."""
+        query = select(DeadLetter.key).where(*self._mine(), DeadLetter.version < version)
         with self.ledger.session() as session:
-            session.execute(update(DeadLetter).where(*self._mine(), DeadLetter.key.in_(ended)).values(values))
-        self._open = self._open_before() - ended
+            ended = [key for key in session.scalars(query) if concerned(key)]
+        if ended:
+            self._end(dict.fromkeys(ended, version))
 
-    def _open_before(self) -> set[str]:
-        """The keys of the open dead letters of earlier batches; read once, for most stores have none."""
-        if self._open is None:
-            with self.ledger.session() as session:
-                self._open = set(session.scalars(select(DeadLetter.key).where(*self._mine())))
-        return self._open
+    def _end(self, versions: Mapping[str, int]) -> None:
+        keys, values = literal(list(versions), ARRAY(Text)), literal(list(versions.values()), ARRAY(BigInteger))
+        newer = func.unnest(keys, values).table_valued("key", "version").render_derived(name="newer")
+        asked_for = (DeadLetter.id == self.replay_of, LetterState.REPLAYED.value)
+        state = case(asked_for, else_=LetterState.SUPERSEDED.value)
+        statement = (
+            update(DeadLetter)
+            .where(*self._mine(), DeadLetter.key == newer.c.key, DeadLetter.version < newer.c.version)
+            .values(state=state, updated_at=self.ledger.clock.now())
+        )
+        with self.ledger.session() as session:
+            session.execute(statement)
+        with self._reading:
+            for key, version in versions.items():
+                if self._open is not None and self._open.get(key, version) < version:
+                    del self._open[key]
+
+    def _open_letters(self) -> dict[str, int]:
+        """Returns the versions of the open dead letters by key; read once, for most scopes have none."""
+        with self._reading:
+            if self._open is None:
+                query = select(DeadLetter.key, DeadLetter.version).where(*self._mine())
+                with self.ledger.session() as session:
+                    self._open = {row.key: row.version for row in session.execute(query)}
+            return self._open
 
     def _mine(self) -> tuple:
         return (
             DeadLetter.pipeline == self.pipeline,
             DeadLetter.scope == self.scope,
             DeadLetter.state == LetterState.OPEN.value,
-            DeadLetter.batch_id.is_distinct_from(self.batch_id),
         )
 
 
@@ -145,20 +181,33 @@ def find_letters(
     state: LetterState | None = None,
     limit: int = 50,
 ) -> Sequence[DeadLetter]:
-    """Dead letters, the newest first."""
-    query = select(DeadLetter).order_by(DeadLetter.id.desc()).limit(limit)
+    """Returns dead letters without their payloads, the newest first."""
+    query = _letters(pipeline, scope, state).options(defer(DeadLetter.payload, raiseload=True)).limit(limit)
+    with ledger.session() as session:
+        return session.scalars(query).all()
+
+
+def stream_letters(
+    ledger: Ledger, *, pipeline: str | None = None, scope: str | None = None, state: LetterState | None = None
+) -> Iterator[DeadLetter]:
+    """Yields all dead letters with their payloads, the newest first; only a few are in memory at a time."""
+    with ledger.session() as session:
+        yield from session.scalars(_letters(pipeline, scope, state).execution_options(yield_per=STREAMED))
+
+
+def _letters(pipeline: str | None, scope: str | None, state: LetterState | None) -> Select[DeadLetter]:
+    query = select(DeadLetter).order_by(DeadLetter.id.desc())
     if pipeline is not None:
         query = query.where(DeadLetter.pipeline == pipeline)
     if scope is not None:
         query = query.where(DeadLetter.scope == scope)
     if state is not None:
         query = query.where(DeadLetter.state == state.value)
-    with ledger.session() as session:
-        return session.scalars(query).all()
+    return query
 
 
 def get_letter(ledger: Ledger, letter_id: int) -> DeadLetter:
-    """The dead letter. Raises DeadLetterError."""
+    """Returns the dead letter. Raises DeadLetterError."""
     with ledger.session() as session:
         letter = session.get(DeadLetter, letter_id)
     if letter is None:

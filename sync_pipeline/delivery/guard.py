@@ -6,10 +6,17 @@ lose 20 records.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sync_pipeline.errors import Retry, SyncPipelineError
 
-MAX_SHARE = 0.15
-MAX_RECORDS = 20
+
+@dataclass(frozen=True)
+class GuardBounds:
+    """How many records may vanish unconfirmed: so many, or that share of all. A pipeline has its own for each type."""
+
+    share: float = 0.15
+    records: int = 20
 
 
 class DeleteGuardError(SyncPipelineError):
@@ -19,11 +26,12 @@ class DeleteGuardError(SyncPipelineError):
     retry = Retry.PERSON
 
 
-def check_deletes(*, what: str, before: int, deletes: int, confirmed: bool) -> None:
+def check_deletes(*, what: str, before: int, deletes: int, confirmed: bool, bounds: GuardBounds | None = None) -> None:
     """Raises DeleteGuardError when ``deletes`` of ``before`` records are too many to be believed."""
-    if confirmed or deletes <= MAX_RECORDS or deletes <= before * MAX_SHARE:
+    bounds = bounds or GuardBounds()
+    if confirmed or deletes <= bounds.records or deletes <= before * bounds.share:
         return
     raise DeleteGuardError(
-        f"{what}: {deletes} of {before} would vanish, more than {MAX_SHARE:.0%}; the index stays as it is. "
+        f"{what}: {deletes} of {before} would vanish, more than {bounds.share:.0%}; the index stays as it is. "
         "If that is right, run it again with --confirm-deletes"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, any_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.parts import BatchPart
 
 #: How long a tombstone is kept. Longer than any write can be under way, and than most stores go without a rebuild.
 KEPT = timedelta(days=30)
@@ -36,7 +37,12 @@ class Tombstones:
     scope: str
     batch_id: int
 
-    def record_tombstones(self, items: Sequence[Operation | Filtered]) -> dict[str, int]:
+    @classmethod
+    def of(cls, part: BatchPart) -> Tombstones:
+        """Returns those that a part of a batch works with."""
+        return cls(part.ledger, part.batch.scope, part.batch.id)
+
+    def record_tombstones(self, items: Sequence[Operation[Any] | Filtered]) -> dict[str, int]:
         """Lays a tombstone for each delete and filtered record, before the destination hears of it.
 
         Returns the versions at which keys of the upserts among the items were found gone: an upsert that is older is
@@ -82,7 +88,7 @@ class Tombstones:
             )
         )
 
-    def recorded_by_others(self, *, since: int) -> list[Operation]:
+    def recorded_by_others(self, *, since: int) -> list[Operation[Any]]:
         """The deletes that other batches made of keys found gone at version ``since`` or later, by key."""
         query = (
             select(Tombstone.key, Tombstone.version)
@@ -101,5 +107,5 @@ class Tombstones:
             return len(session.execute(old.returning(Tombstone.key)).all())
 
 
-def _is_gone(item: Operation | Filtered) -> bool:
+def _is_gone(item: Operation[Any] | Filtered) -> bool:
     return isinstance(item, Filtered) or item.action is Action.DELETE

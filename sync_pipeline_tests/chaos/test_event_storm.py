@@ -19,10 +19,10 @@ from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.connectors.bigcommerce.hooks import HookOrder, Hooks
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.delivery.preview import changed_fields
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.events.claims import EventClaims
 from sync_pipeline.pipelines.store_search.events.scopes import CHANNEL_SCOPES, STORE_SCOPES
-from sync_pipeline.pipelines.store_search.imports.dry_run import changed_fields
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS

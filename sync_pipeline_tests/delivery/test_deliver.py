@@ -17,6 +17,7 @@ from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.operations import (
     Action,
+    Capabilities,
     ChunkRejectedError,
     DestinationError,
     Filtered,
@@ -34,6 +35,7 @@ from sync_pipeline_tests.clocks import ManualClock
 class Shelf:
     """A destination in memory: keeps the highest version of every key, and fails as its script says."""
 
+    capabilities = Capabilities()
     max_items = 10
     max_bytes = 1000
 
@@ -75,7 +77,7 @@ class Shelf:
         return results
 
 
-SURROUNDINGS: dict[str, Any] = {"fence": lambda: None, "bury": lambda items: {}}
+SURROUNDINGS: dict[str, Any] = {"fence": lambda: None, "record_tombstones": lambda items: {}}
 
 
 class Kept(list[Rejected]):

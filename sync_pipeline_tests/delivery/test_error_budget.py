@@ -8,13 +8,14 @@ import pytest
 
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.error_budget import ErrorBudget, ErrorBudgetError
-from sync_pipeline.operations import Item, ItemError, ItemResult, Operation, Outcome, Rejected
+from sync_pipeline.operations import Capabilities, Item, ItemError, ItemResult, Operation, Outcome, Rejected
 from sync_pipeline_tests.clocks import ManualClock
 
 
 class Refusing:
     """A destination that takes no operation whose key begins with `bad`."""
 
+    capabilities = Capabilities()
     max_items = 10
     max_bytes = 10_000
 

@@ -8,7 +8,16 @@ import pytest
 
 from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.delivery.deliver import Delivery
-from sync_pipeline.operations import DestinationError, Item, ItemError, ItemResult, Operation, Outcome, Rejected
+from sync_pipeline.operations import (
+    Capabilities,
+    DestinationError,
+    Item,
+    ItemError,
+    ItemResult,
+    Operation,
+    Outcome,
+    Rejected,
+)
 from sync_pipeline_tests.clocks import ManualClock
 
 BUSY = ItemError("es_rejected_execution_exception", "queue full", retryable=True)
@@ -18,6 +27,7 @@ REFUSED = ItemError("document_parsing_exception", "no number", retryable=False)
 class Answering:
     """Gives each key its answers one after the other, and `written` when they are used up."""
 
+    capabilities = Capabilities()
     max_items = 10
     max_bytes = 10_000
 

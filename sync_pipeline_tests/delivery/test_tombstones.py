@@ -16,6 +16,7 @@ from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.tombstones import KEPT, Tombstones
 from sync_pipeline.operations import (
     Action,
+    Capabilities,
     Filtered,
     Item,
     ItemResult,
@@ -35,6 +36,7 @@ class Forgetful:
     ``before_write`` runs when a write arrives, before it is applied.
     """
 
+    capabilities = Capabilities()
     max_items = 3
     max_bytes = 10_000
 

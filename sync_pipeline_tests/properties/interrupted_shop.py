@@ -16,7 +16,6 @@ from sync_pipeline.batches.parts import BatchPart, Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
-from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
@@ -169,7 +168,7 @@ class InterruptedShop:
             if live is None:
                 return
             delivery = Delivery(
-                BulkIndex(cluster, live.name),
+                live.documents,
                 fence=lambda: None,
                 record_tombstones=Tombstones(pipeline.ledger, scope, 0).record_tombstones,
                 keep=letters.add,

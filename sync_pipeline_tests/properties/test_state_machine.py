@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
+from sync_pipeline.delivery.preview import changed_fields
 from sync_pipeline.errors import SyncPipelineError
-from sync_pipeline.pipelines.store_search.imports.dry_run import changed_fields
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part
 from sync_pipeline_tests.conftest import REAL_SERVERS
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop

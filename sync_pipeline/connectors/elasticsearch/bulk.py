@@ -24,6 +24,7 @@ from sync_pipeline.connectors.elasticsearch.shards import UNAVAILABLE
 from sync_pipeline.errors import one_line
 from sync_pipeline.operations import (
     Action,
+    Capabilities,
     ChunkRejectedError,
     DestinationError,
     ItemError,
@@ -32,7 +33,7 @@ from sync_pipeline.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.connectors.elasticsearch.failures import Failure
@@ -76,14 +77,15 @@ class BulkIndex:
     def __init__(
         self, cluster: SearchCluster, index: str, *, max_items: int = 1_000, max_bytes: int = 5_000_000
     ) -> None:
+        self.capabilities = Capabilities()
         self.cluster = cluster
         self.index = index
         self.max_items = max_items
         self.max_bytes = max_bytes
         self._path = f"/{quote(index, safe='')}/_bulk?filter_path={_ANSWER}"
 
-    async def write(self, operations: Sequence[Operation]) -> list[ItemResult]:
-        """Writes a chunk; one result for each operation, in order.
+    async def write(self, operations: Sequence[Operation[bytes]]) -> list[ItemResult]:
+        """Writes a chunk; returns one result for each operation, in order.
 
         Written, deleted (also when already gone), stale (the index has a newer version), or an ItemError. Raises
         RetryableDestinationError when the chunk was not acknowledged, ChunkRejectedError when the request was refused
@@ -104,22 +106,24 @@ class BulkIndex:
         except client_errors() as error:
             failure = describe(error)
             if failure.status == 413 and len(operations) > 1:
-                size = sum(len(operation.body or b"") for operation in operations)
+                size = sum(operation.size for operation in operations)
                 self.max_bytes = min(self.max_bytes, size // 2)
             raise self._refusal(failure) from error
         if not made:
             raise DestinationError(self._said("does not have this index (any more)"))
         return [self._result(operation, item) for operation, item in zip(operations, items, strict=True)]
 
-    def scan(self, fields: Sequence[str] = ()) -> AsyncIterator[list[StoredDocument]]:
-        """Every document with its version and the given source fields, in pages; see ``reading.scan``."""
-        return scan(self.cluster, self.index, fields=fields)
+    def scan(
+        self, fields: Sequence[str] = (), query: dict[str, Any] | None = None
+    ) -> AsyncGenerator[list[StoredDocument]]:
+        """Yields every document with its version and the given source fields, in pages; see ``reading.scan``."""
+        return scan(self.cluster, self.index, fields=fields, query=query)
 
     async def get(self, keys: Sequence[str], fields: Sequence[str] = ("*",)) -> dict[str, StoredDocument]:
-        """The documents of some keys, by key, as last written; see ``reading.get``."""
+        """Returns the documents of some keys, by key, as last written; see ``reading.get``."""
         return await get(self.cluster, self.index, keys, fields=fields)
 
-    def _result(self, operation: Operation, item: dict[str, _Item]) -> ItemResult:
+    def _result(self, operation: Operation[bytes], item: dict[str, _Item]) -> ItemResult:
         (done,) = item.values()
         delete = operation.action is Action.DELETE
         if done.status < 300 or (done.status == 404 and delete and done.error is None):
@@ -136,7 +140,7 @@ class BulkIndex:
     def _refusal(self, failure: Failure) -> DestinationError:
         text = self._said(failure.message)
         if failure.retryable:
-            return RetryableDestinationError(text, wait=failure.wait)
+            return RetryableDestinationError(text, wait=failure.wait, refused=failure.status == 429)
         if failure.status in {400, 413} and failure.error_type not in _INDEX_ERRORS:
             return ChunkRejectedError(text)
         return DestinationError(text)
@@ -145,7 +149,7 @@ class BulkIndex:
         return f"writing to {self.index}: Elasticsearch at {self.cluster.host} {what}"
 
 
-def render(operations: Sequence[Operation]) -> bytes:
+def render(operations: Sequence[Operation[bytes]]) -> bytes:
     """The operations as the body of a bulk request: an action line each, and the document below an upsert's."""
     lines: list[bytes] = []
     for operation in operations:

@@ -5,9 +5,10 @@ Pure: no Dagster, no I/O. A part is named as its Dagster asset.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sync_pipeline.delivery.guard import GuardBounds
 from sync_pipeline.errors import UsageError
 
 PIPELINE = "store_search"
@@ -47,10 +48,11 @@ class BatchType(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """One of a store's three indices: the part that fills it and the word in its names."""
+    """One of a store's three indices: the part that fills it, the word in its names, how many may vanish at once."""
 
     part: Part
     word: str
+    guard: GuardBounds = field(default_factory=GuardBounds)
 
     def alias(self, store_hash: str) -> str:
         """The alias that searches of this kind use."""
@@ -90,6 +92,11 @@ def kind_of(part: Part) -> Kind:
 def part_of_key(key: str) -> Part | None:
     """The import that a document id such as `page-3` belongs to."""
     return KEY_PARTS.get(key.partition("-")[0])
+
+
+def product_key(number: int) -> str:
+    """The document id of a product."""
+    return f"product-{number}"
 
 
 def store_alias(store_hash: str) -> str:

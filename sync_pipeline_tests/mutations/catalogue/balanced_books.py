@@ -7,8 +7,8 @@ from sync_pipeline_tests.mutations.mutation import Mutation
 ASSETS = "sync_pipeline/pipelines/store_search/defs/assets.py"
 BOOKS = "sync_pipeline/delivery/books.py"
 CHECKS = "sync_pipeline/pipelines/store_search/defs/checks.py"
+COMPARE = "sync_pipeline/delivery/compare.py"
 DELIVER = "sync_pipeline/delivery/deliver.py"
-LIVE = "sync_pipeline/pipelines/store_search/index/live_index.py"
 PARTS = "sync_pipeline/batches/parts.py"
 
 BOOK_TESTS = "pipelines/store_search/imports/test_books.py"
@@ -19,38 +19,34 @@ MUTATIONS = (
         "the outcome of a record that is filtered",
         ("3.1",),
         DELIVER,
-        {"self.books.count(Outcome.FILTERED, item.reason)": "pass"},
+        {"settled.append((item, Outcome.FILTERED, item.reason))": "pass"},
         (f"{DELIVER_TESTS}::test_every_item_gets_exactly_one_outcome",),
     ),
     Mutation(
         "the outcome of a record that is given up",
         ("3.1",),
         DELIVER,
-        {"self.books.count(Outcome.DEAD_LETTERED, item.reason)": "pass"},
+        {"self.books.settle(item, Outcome.DEAD_LETTERED, item.reason)": "pass"},
         (f"{DELIVER_TESTS}::test_every_item_gets_exactly_one_outcome",),
     ),
     Mutation(
         "sending only those again that have no outcome yet",
         ("3.1",),
-        DELIVER,
-        {
-            "return again, RetryableDestinationError(busy)": (
-                "return chunk if again else [], RetryableDestinationError(busy)"
-            )
-        },
+        "sync_pipeline/delivery/writing.py",
+        {"return anew, busy, Retryable": "return anew, busy and chunk, Retryable"},
         (f"{DELIVER_TESTS}::test_under_any_passing_faults_the_newest_version_wins_and_the_books_balance",),
     ),
     Mutation(
         "telling absent keys from records that were read",
         ("3.2",),
-        DELIVER,
-        {"if isinstance(item, Operation) and item.absent:": "if False:"},
+        BOOKS,
+        {"is_absent = isinstance(item, Operation) and item.absent": "is_absent = False"},
         (f"{DELIVER_TESTS}::test_a_key_that_only_the_destination_has_is_absent_and_not_read",),
     ),
     Mutation(
         "the mark of a delete whose key no listing has",
         ("3.2",),
-        LIVE,
+        COMPARE,
         {"Operation(key, version, Action.DELETE, absent=True)": "Operation(key, version, Action.DELETE)"},
         ("pipelines/store_search/imports/test_modes.py::test_only_what_changed_is_written",),
     ),

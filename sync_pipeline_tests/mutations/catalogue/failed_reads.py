@@ -10,7 +10,7 @@ CLIENT = "sync_pipeline/connectors/bigcommerce/client.py"
 COLLECTION = "sync_pipeline/connectors/bigcommerce/collection.py"
 COMPLETENESS = "sync_pipeline/connectors/bigcommerce/completeness.py"
 GUARD = "sync_pipeline/delivery/guard.py"
-LIVE = "sync_pipeline/pipelines/store_search/index/live_index.py"
+COMPARE = "sync_pipeline/delivery/compare.py"
 MODES = "sync_pipeline/pipelines/store_search/imports/changes.py"
 READING = "sync_pipeline/connectors/elasticsearch/reading.py"
 
@@ -59,7 +59,7 @@ MUTATIONS = (
         "the error for a product that is listed, but was not given by its id",
         ("4.1",),
         MODES,
-        {"if wrongly := sorted(not_given & visible):": "if wrongly := []:"},
+        {"if wrongly := sorted(key for key in not_given if": "if wrongly := sorted(key for key in () if"},
         (f"{STORES}::test_products_that_are_listed_but_not_given_by_their_ids_are_an_error_and_stay",),
     ),
     Mutation(
@@ -76,14 +76,14 @@ MUTATIONS = (
         "the guard's share",
         ("4.3",),
         GUARD,
-        {"MAX_SHARE = 0.15": "MAX_SHARE = 0.16"},
+        {"share: float = 0.15": "share: float = 0.16"},
         (f"{GUARD_TESTS}::test_one_more_than_that_stops_and_says_how_to_go_on",),
     ),
     Mutation(
         "the guard's number",
         ("4.3",),
         GUARD,
-        {"MAX_RECORDS = 20": "MAX_RECORDS = 21"},
+        {"records: int = 20": "records: int = 21"},
         (f"{GUARD_TESTS}::test_one_more_than_that_stops_and_says_how_to_go_on",),
     ),
     Mutation(
@@ -96,15 +96,15 @@ MUTATIONS = (
     Mutation(
         "the guard before an incremental batch deletes",
         ("4.3",),
-        LIVE,
-        {"        self._check(len(keys), indexed=indexed)\n": ""},
+        COMPARE,
+        {"        self.check(len(keys), held=held)\n": ""},
         (SHORT,),
     ),
     Mutation(
         "the guard before a selective batch deletes",
         ("4.3",),
-        LIVE,
-        {"            self._check(len(held), indexed=": "            (lambda *_, **__: None)(len(held), indexed="},
+        COMPARE,
+        {"            self.check(len(held), held=": "            (lambda *_, **__: None)(len(held), held="},
         (f"{STORES}::test_naming_many_products_that_the_store_suddenly_lacks_deletes_none_until_it_is_confirmed",),
     ),
     Mutation(
@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation(
         "asking for the confirmation of an incremental batch",
         ("4.4",),
-        LIVE,
+        COMPARE,
         {"confirmed=self.confirmed": "confirmed=True"},
         (SHORT,),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sync_pipeline_tests.mutations.mutation import Mutation
 
 BUILDS = "sync_pipeline/pipelines/store_search/index/build.py"
-DELIVER = "sync_pipeline/delivery/deliver.py"
+WRITING = "sync_pipeline/delivery/writing.py"
 LANES = "sync_pipeline/batches/lanes.py"
 PARTS = "sync_pipeline/batches/parts.py"
 
@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "the fence before a write",
         ("8.3",),
-        DELIVER,
-        {"        await asyncio.to_thread(self.fence)\n        too_old": "        too_old"},
+        WRITING,
+        {"        await asyncio.to_thread(delivery.fence)\n        too_old": "        too_old"},
         (FENCED,),
     ),
     Mutation(
@@ -100,8 +100,8 @@ MUTATIONS = (
     Mutation(
         "the fence before an acknowledgement is counted",
         ("8.4",),
-        DELIVER,
-        {"        await asyncio.to_thread(self.fence)\n        alive": "        alive"},
+        WRITING,
+        {"        await asyncio.to_thread(delivery.fence)\n        alive": "        alive"},
         (FENCED,),
     ),
     Mutation(
@@ -143,7 +143,7 @@ MUTATIONS = (
         "the fence before what events tell of is written",
         ("8.6",),
         "sync_pipeline/pipelines/store_search/events/targets.py",
-        {"fence=self.part.lane.check": "fence=lambda: None"},
+        {"            keep=self._keep,\n": "            keep=self._keep,\n            fence=lambda: None,\n"},
         (
             "pipelines/store_search/events/test_event_claims.py::test_a_drain_whose_lane_is_lost_in_the_middle_writes_no_more",
         ),

@@ -101,7 +101,9 @@ MUTATIONS = (
         ("7.4",),
         "sync_pipeline/batches/sealing.py",
         {
-            "keyring.seal(keyring.open(secret, belongs_to=owner), belongs_to=owner)": "keyring.open(secret, belongs_to=owner)"
+            "setattr(row, column, keyring.seal(keyring.open(secret, belongs_to=owner), belongs_to=owner))": (
+                "setattr(row, column, keyring.open(secret, belongs_to=owner))"
+            )
         },
         (f"{SEALING}::test_no_row_of_the_ledger_ever_holds_a_plain_secret_and_each_names_its_key",),
     ),

@@ -7,7 +7,7 @@ from sync_pipeline_tests.mutations.mutation import Mutation
 ANSWERS = "sync_pipeline/connectors/bigcommerce/answers.py"
 BUDGET = "sync_pipeline/connectors/bigcommerce/budget.py"
 CLIENT = "sync_pipeline/connectors/bigcommerce/client.py"
-DELIVER = "sync_pipeline/delivery/deliver.py"
+WRITING = "sync_pipeline/delivery/writing.py"
 FAILURES = "sync_pipeline/connectors/elasticsearch/failures.py"
 PATIENCE = "sync_pipeline/connectors/elasticsearch/patience.py"
 RETRY = "sync_pipeline/backoff.py"
@@ -24,7 +24,7 @@ MUTATIONS = (
     Mutation(
         "trying a chunk again that was not acknowledged",
         ("6.2",),
-        DELIVER,
+        WRITING,
         {"asked, last = error.wait, error": "raise"},
         (f"{DELIVER_TESTS}::test_under_any_passing_faults_the_newest_version_wins_and_the_books_balance",),
     ),
@@ -127,8 +127,8 @@ MUTATIONS = (
     Mutation(
         "handing a destination's own waiting time on",
         ("6.3",),
-        DELIVER,
-        {"self.backoff.wait(tried, asked)": "self.backoff.wait(tried)"},
+        WRITING,
+        {"self.delivery.backoff.wait(tried, asked)": "self.delivery.backoff.wait(tried)"},
         (f"{DELIVER_TESTS}::test_the_services_own_waiting_time_is_kept",),
     ),
     Mutation(

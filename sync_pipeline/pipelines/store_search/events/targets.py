@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.queue import at_work
 from sync_pipeline.batches.requests import LaneName
-from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.delivery.books import Books
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.error_budget import ErrorBudget
 from sync_pipeline.delivery.guard import DeleteGuardError
-from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.operations import Action, DestinationError, Operation, Rejected, RetryableDestinationError
 from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
-from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of
+from sync_pipeline.pipelines.store_search.types import Part, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -48,14 +46,7 @@ class EventDelivery:
     @cached_property
     def letters(self) -> DeadLetters:
         """Where records go that cannot be delivered."""
-        batch = self.part.batch
-        return DeadLetters(self.part.ledger, PIPELINE, batch.scope, batch.id)
-
-    @cached_property
-    def tombstones(self) -> Tombstones:
-        """What was found gone from the store."""
-        batch = self.part.batch
-        return Tombstones(self.part.ledger, batch.scope, batch.id)
+        return DeadLetters.of(self.part)
 
     def begin(self) -> None:
         """Begins a group of events."""
@@ -84,7 +75,7 @@ class EventDelivery:
         live = await self.live(part)
         try:
             if live is not None:
-                await live.guarded(deletes)
+                await live.comparison.guarded(deletes)
         except DeleteGuardError:
             return False
         return True
@@ -111,19 +102,18 @@ class EventDelivery:
                 counted = True
 
     async def _write(self, target: LiveIndex, items: Sequence[Item], *, counted: bool) -> None:
-        settled = await target.diff(items)
+        settled = await target.comparison.diff(items)
         if counted:
             settled = [item for item in settled if not isinstance(item, Rejected)]
 
         async def pages() -> AsyncGenerator[Sequence[Item]]:
             yield settled
 
-        await Delivery(
-            BulkIndex(self.cluster, target.name),
-            fence=self.part.lane.check,
-            record_tombstones=self.tombstones.record_tombstones,
+        await Delivery.of(
+            self.part,
+            target.documents,
+            letters=self.letters,
             keep=self._keep,
-            supersede=self.letters.supersede,
             books=Books() if counted else self.books,
             # Events are few, and one bad record says nothing about the next.
             budget=ErrorBudget(share=1.0),

@@ -14,9 +14,10 @@ from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.stats import newest_reading
 from sync_pipeline.batches.synced_keys import recall
 from sync_pipeline.connectors.bigcommerce.errors import IncompleteListingError
+from sync_pipeline.delivery.key_hashes import KeyTable, key_hash
 from sync_pipeline.operations import Action, Operation
 from sync_pipeline.pipelines.store_search.source.store_settings import written_by
-from sync_pipeline.pipelines.store_search.types import Part, part_of_key
+from sync_pipeline.pipelines.store_search.types import Part, part_of_key, product_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Sequence
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: How far before the last reading an incremental one begins: nobody promises that a change is listed at once.
 OVERLAP = timedelta(minutes=15)
+
+#: What is known of a product: the store lists it, or lists it and the index has it.
+_LISTED, _INDEXED = 1, 2
 
 #: How many ids one terms query asks for; Elasticsearch's own limit is 65,536.
 TERMS = 10_000
@@ -67,7 +71,7 @@ async def changed_products(
     Only the listing of all ids at the end tells what is gone. Raises IncompleteListingError when it has a product that
     the store did not give by its id, DeleteGuardError when it lacks too many.
     """
-    done: set[str] = set()
+    done = KeyTable()
     not_shown: set[str] = set()
 
     def look(items: Sequence[Item]) -> Sequence[Item]:
@@ -79,34 +83,53 @@ async def changed_products(
 
     async with aclosing(source.modified_products(last_read - OVERLAP)) as pages:
         async for items in pages:
-            yield look(await live.diff(items))
-    async for items in _named(source, live, await affected_products(source, live, known) - done):
+            yield look(await live.comparison.diff(items))
+    affected = await affected_products(source, live, known)
+    async for items in _named(source, live, [key for key in affected if not done.get(key_hash(key))]):
         absent, given = _parted(items)
         not_given.update(delete.key for delete in absent)
         yield look(given)
     # Drawn after everything above was read: a product that vanished since then is deleted, whatever was written of it.
     version = await live.next_version()
-    visible = await source.visible_product_keys()
-    if wrongly := sorted(not_given & visible):
+    numbers = await source.visible_products()
+    shop = KeyTable(len(numbers))
+    shop.update(map(product_key, numbers), _LISTED)
+    if wrongly := sorted(key for key in not_given if shop.get(key_hash(key))):
         raise IncompleteListingError(
             live.store_hash, f"{len(wrongly)} products were not given by their ids, but are listed ({wrongly[0]}, …)"
         )
-    indexed = await live.keys()
-    async for items in _named(source, live, visible - indexed - done):
+    indexed = 0
+    gone: list[str] = []
+    async with aclosing(live.documents.keys()) as pages:
+        async for keys in pages:
+            indexed += len(keys)
+            for key in keys:
+                hashed = key_hash(key)
+                if shop.get(hashed):
+                    shop.put(hashed, _INDEXED)
+                elif key not in not_shown:
+                    gone.append(key)
+    lacking = (key for key in map(product_key, numbers) if shop.get(key_hash(key)) == _LISTED)
+    async for items in _named(source, live, [key for key in lacking if not done.get(key_hash(key))]):
         yield _parted(items)[1]
-    yield live.gone(indexed - visible - not_shown, indexed=len(indexed), version=version)
+    yield live.comparison.absent(gone, held=indexed, version=version)
 
 
 async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerator[Sequence[Item]]:
     """Everything of a short listing, compared with the index, and deletes of what the listing lacks."""
     version = await live.next_version()
-    listed: set[str] = set()
+    listed = KeyTable()
     async with aclosing(source.items(live.kind.part)) as pages:
         async for items in pages:
-            listed |= {item.key for item in items}
-            yield await live.diff(items)
-    indexed = await live.keys()
-    yield live.gone(indexed - listed, indexed=len(indexed), version=version)
+            listed.update(item.key for item in items)
+            yield await live.comparison.diff(items)
+    indexed = 0
+    gone: list[str] = []
+    async with aclosing(live.documents.keys()) as pages:
+        async for keys in pages:
+            indexed += len(keys)
+            gone += [key for key in keys if not listed.get(key_hash(key))]
+    yield live.comparison.absent(gone, held=indexed, version=version)
 
 
 async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
@@ -120,7 +143,7 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
             absent, given = _parted(items)
             gone += absent
             yield given
-        yield await live.guarded(gone)
+        yield await live.comparison.guarded(gone)
         return
     version = await live.next_version()
     missing = set(keys)
@@ -130,14 +153,16 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
         async for items in pages:
             wanted = [item for item in items if item.key in missing]
             missing -= {item.key for item in wanted}
-            yield await live.diff(wanted)
-    yield await live.guarded([Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)])
+            yield await live.comparison.diff(wanted)
+    yield await live.comparison.guarded(
+        [Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)]
+    )
 
 
 async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
     async with aclosing(source.named_products(sorted(keys))) as pages:
         async for items in pages:
-            yield await live.diff(items)
+            yield await live.comparison.diff(items)
 
 
 async def affected_products(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:

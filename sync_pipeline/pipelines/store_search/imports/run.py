@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.requests import Mode
 from sync_pipeline.batches.synced_keys import recall, remember
-from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
-from sync_pipeline.delivery.dead_letters import REPLAY_OF, DeadLetters
+from sync_pipeline.connectors.elasticsearch.documents import DocumentIndex
+from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.deliver import Delivery
+from sync_pipeline.delivery.key_hashes import key_hash
 from sync_pipeline.interrupts import OrderlyInterrupts
 from sync_pipeline.operations import Operation, Outcome
 from sync_pipeline.pipelines.store_search.imports.changes import live_changes
-from sync_pipeline.pipelines.store_search.index.catch_up import key_hash
 from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError
 from sync_pipeline.pipelines.store_search.source.concurrent_changes import TAKEN, remember_taken
 from sync_pipeline.pipelines.store_search.source.store_settings import written_by
-from sync_pipeline.pipelines.store_search.types import PIPELINE, Part, kind_of, part_of_key
+from sync_pipeline.pipelines.store_search.types import Part, kind_of, part_of_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -89,15 +89,15 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
     read_at = await source.read_at()
     plan = await plan_import(build, source, kind)
     batch = build.part.batch
-    letters = DeadLetters(build.part.ledger, PIPELINE, batch.scope, batch.id, batch.options.get(REPLAY_OF))
+    letters = DeadLetters.of(build.part)
     written = array("Q")
-    delivery = Delivery(
-        BulkIndex(build.cluster, plan.index),
-        fence=build.part.lane.check,
-        record_tombstones=build.tombstones.record_tombstones,
-        keep=letters.add,
-        supersede=letters.supersede,
-        on_written=lambda keys: written.extend(map(key_hash, keys)),
+    # Drawn before anything is read: dead letters that are older are of what this import reads anew.
+    first_version = await asyncio.to_thread(build.part.ledger.next_version)
+    delivery = Delivery.of(
+        build.part,
+        DocumentIndex(build.cluster, plan.index),
+        letters=letters,
+        on_written=lambda keys: written.extend(array("Q", map(key_hash, keys))),
         min_version=plan.min_version,
         clock=build.clock,
     )
@@ -111,7 +111,7 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
         published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN], written=written)
         await asyncio.to_thread(build.tombstones.forget)
         # Everything was read, so an older dead letter is of a record that the store no longer has.
-        await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part)
+        await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part, version=first_version)
     else:
         published = await build.show(kind, plan.index)
     if plan.mode is not Mode.SELECTIVE:
@@ -132,7 +132,7 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
     }
     if plan.mode is not Mode.SELECTIVE:
         stats["read_at"] = read_at.isoformat()
-    build.part.record(kind.part, stats)
+    await asyncio.to_thread(build.part.record, kind.part, stats)
     return ImportResult(stats, sampled.body, letters.shown)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
+from sync_pipeline.connectors.elasticsearch.documents import DocumentIndex
 from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreIndices
 from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
 from sync_pipeline.delivery.deliver import Delivery
@@ -25,7 +25,8 @@ from sync_pipeline.pipelines.store_search.types import Kind, part_of_key, store_
 from sync_pipeline.pipelines.store_search.words.rules import all_stop_words
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Sequence
+    from array import array
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
     from sync_pipeline.batches.parts import BatchPart
@@ -78,8 +79,7 @@ class StoreBuild:
     @cached_property
     def tombstones(self) -> Tombstones:
         """What was found gone from the store."""
-        batch = self.part.batch
-        return Tombstones(self.part.ledger, batch.scope, batch.id)
+        return Tombstones.of(self.part)
 
     async def put_synonyms(self) -> None:
         """Makes the store's rules the ones that its searches use."""
@@ -131,7 +131,7 @@ class StoreBuild:
         return max([self.clock.now(), *(created + timedelta(milliseconds=1) for created in made)])
 
     async def publish(
-        self, kind: Kind, name: str, *, documents: int, written: Collection[int] | None = None
+        self, kind: Kind, name: str, *, documents: int, written: array[int] | None = None
     ) -> dict[str, Any]:
         """Puts a filled index behind the kind's aliases.
 
@@ -150,7 +150,7 @@ class StoreBuild:
         others = await meanwhile.others_wrote()
         if found + deleted != documents or others:
             if written is None:
-                written = set().union(*[await meanwhile.keys_before(source) for source in live])
+                written = await meanwhile.keys_before(live)
             if await meanwhile.missing(written) or (found + deleted > documents and not others):
                 raise IndexCheckError(
                     f"index {name} holds {found} documents, {documents} were written and {deleted} of them deleted "
@@ -162,6 +162,7 @@ class StoreBuild:
             before=before,
             deletes=before - found,
             confirmed=self.part.batch.confirm_deletes,
+            bounds=kind.guard,
         )
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
@@ -202,8 +203,8 @@ class StoreBuild:
         since = (await self._meta(name))["first_version"]
         everything = await asyncio.to_thread(self.tombstones.recorded_by_others, since=since)
         laid = [delete for delete in everything if part_of_key(delete.key) is kind.part]
-        index = BulkIndex(self.cluster, name)
-        held = await index.get([delete.key for delete in laid], fields=())
+        index = DocumentIndex(self.cluster, name)
+        held = await index.get([delete.key for delete in laid])
         deletes = [delete for delete in laid if delete.key in held and held[delete.key].version < delete.version]
         if not deletes:
             return 0
@@ -211,16 +212,13 @@ class StoreBuild:
         async def pages() -> AsyncGenerator[Sequence[Operation]]:
             yield deletes
 
-        delivery = Delivery(
-            index, fence=self.part.lane.check, record_tombstones=lambda _: {}, keep=_refuse, clock=self.clock
-        )
+        # They are tombstones already, of those who found them gone.
+        delivery = Delivery.of(self.part, index, record_tombstones=lambda _: {}, keep=_refuse, clock=self.clock)
         return (await delivery.run(pages())).outcomes[Outcome.DELETED]
 
     async def _catch_up(self, name: str) -> CatchUp:
         made_version = (await self._meta(name))["made_version"]
-        batch = self.part.batch
-        fence = self.part.lane.check
-        return CatchUp(self.cluster, name, batch.id, made_version, self.tombstones, fence, self.clock)
+        return CatchUp(self.cluster, name, made_version, self.part, self.clock)
 
     async def _meta(self, name: str) -> dict[str, Any]:
         made = next((index for index in await self.indices.list() if index.name == name), None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from array import array
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -123,10 +124,13 @@ class StoreSource:
             lacking = (number for number in record.categories or () if number and number not in context.categories)
             self.unknown.update(("category", number) for number in lacking)
 
-    async def visible_product_keys(self) -> set[str]:
-        """The document ids of all visible products."""
+    async def visible_products(self) -> array[int]:
+        """Returns the numbers of all visible products, each 8 bytes."""
         async with aclosing(self._catalog.visible_product_ids()) as pages:
-            return {f"product-{record.id}" async for page in pages for record in page.records if record.id is not None}
+            numbers = array("Q")
+            async for page in pages:
+                numbers.extend(record.id for record in page.records if record.id is not None)
+            return numbers
 
     async def _products(self) -> AsyncGenerator[Sequence[Item]]:
         context = (await self._facts.get()).context

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from sync_pipeline.batches.base import Base
+from sync_pipeline.delivery.preview import Preview
 from sync_pipeline.errors import UsageError
-from sync_pipeline.pipelines.store_search.imports.dry_run import Preview, dry_run
+from sync_pipeline.pipelines.store_search.imports.dry_run import dry_run
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError
 from sync_pipeline.pipelines.store_search.types import BatchType, Part

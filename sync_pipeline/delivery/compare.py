@@ -1,0 +1,71 @@
+"""Comparing what a source gives with what a destination holds: only what differs is written, and deletes are guarded.
+
+What belongs here: the comparison for a batch that changes a destination in place. What does not: looking at everything
+without writing (preview.py), and checking that a destination is what it should be (verify.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sync_pipeline.delivery.guard import GuardBounds, check_deletes
+from sync_pipeline.operations import Action, Filtered, Operation, Unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sync_pipeline.delivery.destination import Readable
+    from sync_pipeline.operations import Item
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A destination to compare with. ``what`` names its records in messages; ``confirmed`` lets all deletes pass."""
+
+    destination: Readable[Any]
+    what: str
+    bounds: GuardBounds = field(default_factory=GuardBounds)
+    confirmed: bool = False
+
+    async def diff(self, items: Iterable[Item]) -> list[Item]:
+        """Returns the items as what they mean for the destination.
+
+        A document that it has already is unchanged; one that is filtered now, but is there, is deleted.
+        """
+        items = list(items)
+        keys = [item.key for item in items if isinstance(item, Operation | Filtered)]
+        stored = await self.destination.get(keys)
+        result: list[Item] = []
+        for item in items:
+            if isinstance(item, Operation) and item.key in stored:
+                is_same = item.fingerprint and stored[item.key].fingerprint == item.fingerprint
+                result.append(Unchanged(item.key, item.version, item.record) if is_same else item)
+            elif isinstance(item, Filtered) and item.key in stored:
+                result.append(Operation(item.key, item.version, Action.DELETE, record=item.record))
+            else:
+                result.append(item)
+        return result
+
+    def absent(self, keys: Iterable[str], *, held: int, version: int) -> Sequence[Operation[Any]]:
+        """Returns deletes of keys that a whole listing lacks, of ``held`` in the destination.
+
+        ``version`` was drawn before the listing. Raises DeleteGuardError when they are too many.
+        """
+        keys = sorted(keys)
+        self.check(len(keys), held=held)
+        return [Operation(key, version, Action.DELETE, absent=True) for key in keys]
+
+    async def guarded(self, deletes: Sequence[Operation[Any]]) -> Sequence[Operation[Any]]:
+        """Returns deletes of documents that were asked for by name.
+
+        Raises DeleteGuardError when the destination has too many of them.
+        """
+        if deletes:
+            held = await self.destination.get([delete.key for delete in deletes])
+            self.check(len(held), held=await self.destination.count())
+        return deletes
+
+    def check(self, deletes: int, *, held: int) -> None:
+        """Raises DeleteGuardError when ``deletes`` of ``held`` documents are too many to be believed."""
+        check_deletes(what=self.what, before=held, deletes=deletes, confirmed=self.confirmed, bounds=self.bounds)
