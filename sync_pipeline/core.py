@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.database import shared_engine
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import Keyring, development_keys, parse_keys
 from sync_pipeline.errors import UsageError
+from sync_pipeline.pipeline import nouns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from sync_pipeline.pipeline import Pipeline
     from sync_pipeline.settings import Settings
 
 
@@ -23,19 +25,19 @@ class Core:
     settings: Settings
     ledger: Ledger
     keyring: Keyring
+    #: By name.
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict)
 
 
-def core_of(settings: Settings, nouns: Mapping[str, str]) -> Core:
+def core_of(settings: Settings, pipelines: Sequence[Pipeline]) -> Core:
     """Returns the core that complete settings describe; all of a process share one pool of connections.
-
-    ``nouns`` are those of the pipelines' scopes, by pipeline.
 
     Connects to nothing yet. Raises UsageError without DATABASE_URL.
     """
     if settings.database_url is None:
         raise UsageError("DATABASE_URL is needed: `sync-pipeline env` prints it")
-    ledger = Ledger(shared_engine(settings.database_url, pool_size=settings.db_pool_size), nouns=nouns)
-    return Core(settings, ledger, keyring_of(settings))
+    ledger = Ledger(shared_engine(settings.database_url, pool_size=settings.db_pool_size), nouns=nouns_of(pipelines))
+    return Core(settings, ledger, keyring_of(settings), {pipeline.name: pipeline for pipeline in pipelines})
 
 
 def keyring_of(settings: Settings) -> Keyring:

@@ -46,7 +46,7 @@ def defs() -> dg.Definitions:
 def _core() -> Core:
     settings = load_settings()
     configure_logging(settings.log_level, settings.sync_pipeline_log_file)
-    return core_of(settings, registry.nouns())
+    return core_of(settings, registry.PIPELINES)
 
 
 def _opening(pipeline: Pipeline) -> Any:

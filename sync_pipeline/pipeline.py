@@ -133,6 +133,17 @@ class Pipeline:
             lane=LaneName.BULK if options["repair"] else None,
         )
 
+    def verified(self, runtime: Any, part: BatchPart) -> Mapping[str, Verification]:
+        """Does what a verify batch asks for, and records what was found; returns it by part. Raises as ``verify``."""
+        if self.verify is None:
+            raise UsageError(f"{self.name} has nothing to verify")
+        found = self.verify(runtime, part)
+        stats = {name: result.as_dict() for name, result in found.items()}
+        sums = {name: sum(one[name] for one in stats.values()) for name in ("read", "missing", "extra", "differing")}
+        in_step = all(result.in_step for result in found.values())
+        part.record(VERIFY, {**sums, "in_step": in_step, "parts": stats})
+        return found
+
     def scope(self, name: str) -> str:
         """The scope of a name that a person gave: `abc` becomes `store:abc`, also when it was given so."""
         return name if name.startswith(f"{self.noun}:") else f"{self.noun}:{name}"
@@ -140,6 +151,11 @@ class Pipeline:
     def scope_name(self, scope: str) -> str:
         """The scope without its noun, as people and partitions name it."""
         return scope.removeprefix(f"{self.noun}:")
+
+
+def nouns_of(pipelines: Sequence[Pipeline]) -> dict[str, str]:
+    """Returns the nouns of the pipelines' scopes, by pipeline."""
+    return {pipeline.name: pipeline.noun for pipeline in pipelines}
 
 
 def find_pipeline(pipelines: Sequence[Pipeline], name: str) -> Pipeline:

@@ -26,9 +26,10 @@ from sync_pipeline.pipelines.store_search.events import models as _events  # noq
 from sync_pipeline.pipelines.store_search.stores import models as _stores  # noqa: F401
 from sync_pipeline.pipelines.store_search.stores import word_models as _words  # noqa: F401
 from sync_pipeline_tests.clocks import ManualClock
+from sync_pipeline_tests.longest_first import pytest_collection_modifyitems
 from sync_pipeline_tests.recovery_times import pytest_terminal_summary
 
-__all__ = ["pytest_terminal_summary"]
+__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 # How fast a machine draws examples is no property of the project.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,8 +7,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 #: The noun of the one pipeline whose scopes the ledger also has in a column of their own.
 STORE_NOUN = "store"
@@ -96,3 +98,29 @@ class BatchRequest:
         """The store of a store's scope: the ledger's column of that name, for those who look there."""
         noun, _, name = self.scope.partition(":")
         return name if noun == STORE_NOUN else None
+
+
+def checked_request(ask: Ask, *, pipeline: str, noun: str, types: Collection[str]) -> BatchRequest:
+    """Makes the request of a pipeline that has nothing of its own to check.
+
+    Raises UsageError for an unknown type or mode, for options, and for ids without mode selective or the other way.
+    """
+    if ask.type not in types:
+        raise UsageError(f"type {ask.type!r} is unknown: it is one of {', '.join(types)}")
+    if ask.mode not in set(Mode):
+        raise UsageError(f"mode {ask.mode!r} is unknown: it is one of {', '.join(Mode)}")
+    if (ask.mode == Mode.SELECTIVE) != bool(ask.ids):
+        raise UsageError("mode selective and ids go together")
+    if ask.options:
+        raise UsageError(f"option {next(iter(ask.options))!r} is unknown: {pipeline} has none")
+    return BatchRequest(
+        pipeline=pipeline,
+        scope=f"{noun}:{ask.scope}",
+        type=ask.type,
+        mode=Mode(ask.mode),
+        trigger=ask.trigger,
+        ids=ask.ids,
+        delay=ask.delay,
+        confirm_deletes=ask.confirm_deletes,
+        max_attempts=ask.max_attempts,
+    )

@@ -33,6 +33,7 @@ VERBS = {
     "api": Verb("api", "api", "Receives webhooks until Ctrl-C."),
     "health": Verb("health", "health", "Says what works and what does not, a line each."),
     "sync": Verb("sync", "app", "Runs a synchronisation: run."),
+    "verify": Verb("verify", "verify", "Compares a destination with its source, and repairs it."),
     "batches": Verb("batches", "app", "Batches: list, show, retry, cancel, stats."),
     "schedules": Verb("schedules", "app", "Schedules: add, list, change, remove."),
     "dead-letters": Verb("dead_letters", "app", "Dead letters: list, show, replay, discard, export."),

@@ -23,7 +23,8 @@ from sync_pipeline.core import keyring_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines
 from sync_pipeline.logs import configure_logging
-from sync_pipeline.pipelines.registry import configured, nouns
+from sync_pipeline.pipeline import nouns_of
+from sync_pipeline.pipelines.registry import PIPELINES, configured
 from sync_pipeline.private_files import make_private
 from sync_pipeline.settings import Settings, load_settings
 
@@ -115,7 +116,7 @@ class Environment:
                     f"the ledger in {address(url)} is at revision {found or 'none'}, {newest_revision()} is needed: "
                     "run `sync-pipeline db upgrade`"
                 )
-        return Ledger(engine, nouns=nouns())
+        return Ledger(engine, nouns=nouns_of(PIPELINES))
 
     @cached_property
     def keyring(self) -> Keyring:

@@ -91,7 +91,7 @@ def run(
             return 0
         if enqueue:
             batch = here.ledger.request(replace(request, max_attempts=1 + here.given.sync_pipeline_retries))
-            _warn_without_daemon(here)
+            warn_without_daemon(here)
             emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
             return 0
         batch, exit_status = run_here(here, request)
@@ -213,7 +213,8 @@ def _stats(batch: SyncBatch) -> str:
     return " · ".join(parts) or batch.status
 
 
-def _warn_without_daemon(here: Environment) -> None:
+def warn_without_daemon(here: Environment) -> None:
+    """Says so when no Dagster daemon would start what was enqueued."""
     from sync_pipeline.orchestration.runs import daemon_is_alive  # noqa: PLC0415
 
     here.become_dagster()

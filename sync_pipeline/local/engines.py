@@ -145,10 +145,13 @@ class Engines:
         told = False
         while True:
             status = read_status(self._state)
-            if status is None:
+            # Whoever holds this lock is a supervisor, though it may not have said anything yet.
+            if status is None and (lock := try_lock(self._state.lock)) is not None:
                 if starts == _SUPERVISOR_STARTS:
+                    os.close(lock)
                     self._no_supervisor()
-                starts += self._start_supervisor()
+                self._start_supervisor(lock)
+                starts += 1
             service = status.services.get(wanted.name) if status else None
             if service and _is_ready(status, wanted.name):
                 return service
@@ -163,11 +166,8 @@ class Engines:
                 told = True
             time.sleep(_POLL_SECONDS)
 
-    def _start_supervisor(self) -> bool:
-        """Start a supervisor if none holds the lock, which is taken here and handed over: there is never a second."""
-        lock = try_lock(self._state.lock)
-        if lock is None:
-            return False
+    def _start_supervisor(self, lock: int) -> None:
+        """Start a supervisor and hand over the lock, which is held here: there is never a second."""
         try:
             begin_log(self._state.log("supervisor"))
             with open_log(self._state.log("supervisor")) as log:
@@ -190,7 +190,6 @@ class Engines:
             raise ServiceUnavailableError(f"the engines' supervisor cannot be started: {error}") from error
         finally:
             os.close(lock)
-        return True
 
     def _no_supervisor(self) -> None:
         log = self._state.log("supervisor")

@@ -6,6 +6,7 @@ The lock is the kernel's, so a killed command leaves nothing behind that keeps t
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from sync_pipeline.local.state import StateDir, read_json, try_lock, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_POLL_SECONDS = 0.01
 
 
 class Exclusive:
@@ -36,7 +39,7 @@ def exclusive(state_dir: Path, name: str) -> Iterator[Exclusive]:
     """Be the only ``name`` of this state directory. Raises UsageError, naming the holder, when one already runs."""
     state = StateDir.at(state_dir)
     state.create()
-    lock = try_lock(state.commands / f"{name}.lock")
+    lock = _lock(state.commands / f"{name}.lock")
     if lock is None:
         holder = read_json(state.commands / f"{name}.json") or {}
         where = ", ".join(str(word) for word in (holder.get("address"), f"pid {holder.get('pid', 'unknown')}") if word)
@@ -45,6 +48,17 @@ def exclusive(state_dir: Path, name: str) -> Iterator[Exclusive]:
         yield Exclusive(state.commands / f"{name}.json")
     finally:
         os.close(lock)
+
+
+def _lock(file: Path) -> int | None:
+    """Lock the file unless a command holds it; one that only looks who does (`holders`) is waited for."""
+    while (lock := try_lock(file)) is None:
+        look = try_lock(file, shared=True)
+        if look is None:
+            return None
+        os.close(look)
+        time.sleep(_POLL_SECONDS)
+    return lock
 
 
 def holders(state: StateDir) -> dict[str, ProcessId]:

@@ -75,6 +75,21 @@ def _boot() -> str:
         return ""
 
 
+def another_listens(pid: int, port: int) -> bool:
+    """Tell whether a port is known to be another program's: not the process's nor that of one that it started.
+
+    False where nobody listens, or the system does not say who does (macOS asks for root, Linux for the same user).
+    """
+    try:
+        sockets = psutil.net_connections("tcp")
+        leader = psutil.Process(pid)
+        family = {None, pid, *(child.pid for child in leader.children(recursive=True))}
+    except (psutil.Error, OSError):
+        return False
+    owners = {one.pid for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port}
+    return bool(owners) and owners.isdisjoint(family)
+
+
 def signal_group(pid: int, number: int) -> None:
     """Signal what is left of the process group that ``pid`` led, if anything."""
     # PermissionError is macOS' answer for a group of zombies.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.local import ports
 from sync_pipeline.local.children import begin_log, forget, last_words, signal_name, spawn
-from sync_pipeline.local.processes import ProcessId, signal_group, start_time
+from sync_pipeline.local.processes import ProcessId, another_listens, signal_group, start_time
 from sync_pipeline.local.readiness import is_ready
 
 if TYPE_CHECKING:
@@ -153,8 +153,10 @@ class Supervised:
     def _probe(self) -> bool:
         process = self._process
         assert process is not None  # noqa: S101 (it is starting)
-        # Alive also after the look: what answered may be another program on the same port, and ours about to say so.
-        return is_ready(self.service.ready, pid=process.pid, port=self.port) and process.poll() is None
+        if not is_ready(self.service.ready, pid=process.pid, port=self.port):
+            return False
+        # What answered may be another program that took the port meanwhile, and ours about to find that out.
+        return not another_listens(process.pid, self.port) and process.poll() is None
 
     def _ended(self) -> int | None:
         """The exit status, once, when the process has ended; what is left of its group is killed."""

@@ -17,11 +17,6 @@ PIPELINES: tuple[Pipeline, ...] = (STORE_SEARCH,)
 log = structlog.get_logger("sync_pipeline")
 
 
-def nouns() -> dict[str, str]:
-    """Returns the noun of each pipeline's scopes, by pipeline."""
-    return {pipeline.name: pipeline.noun for pipeline in PIPELINES}
-
-
 def configured(settings: Settings) -> list[Pipeline]:
     """Returns the pipelines that have something to do; logs one line for each that has not."""
     found = []

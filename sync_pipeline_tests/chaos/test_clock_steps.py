@@ -33,7 +33,7 @@ from sync_pipeline_tests.fault_proxy import Answer, FaultProxy, Forward, Request
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.waiting import wait_for
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]
 
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)

@@ -34,7 +34,7 @@ from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.events.told_events import states
 from sync_pipeline_tests.waiting import wait_for
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]
 
 PRODUCTS = "*/v3/catalog/products"
 

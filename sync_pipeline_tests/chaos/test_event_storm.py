@@ -36,7 +36,7 @@ from sync_pipeline_tests.pipelines.store_search.words.words_at_work import searc
 from sync_pipeline_tests.schedules import schedules
 from sync_pipeline_tests.waiting import wait_for
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]
 
 SCHEDULES = schedules(2)
 EDITS = 120

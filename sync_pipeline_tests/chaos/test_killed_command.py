@@ -14,7 +14,7 @@ from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.waiting import wait_for
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch]
 
 
 @pytest.mark.invariant("1.4", "1.5", "5.4", "8.1")

@@ -28,7 +28,7 @@ from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.schedules import schedules
 
 SCHEDULES = schedules(3)
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 + 20 * SCHEDULES)]
+pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch, pytest.mark.timeout(120 + 20 * SCHEDULES)]
 
 Documents = dict[str, dict[str, Any]]
 

@@ -52,10 +52,13 @@ class Shelf:
         self.writing += 1
         self.most_writing = max(self.most_writing, self.writing)
         try:
-            await asyncio.sleep(0)
+            await self.pause()
             return self._write(operations)
         finally:
             self.writing -= 1
+
+    async def pause(self) -> None:
+        await asyncio.sleep(0)
 
     def _write(self, operations: Sequence[Operation]) -> Sequence[ItemResult]:
         fault = next(self.script, "")
@@ -202,8 +205,21 @@ async def test_a_fenced_run_stops_before_it_writes_or_counts(allowed: int):
     assert work.books.outcomes.total() == 0
 
 
+class SlowShelf(Shelf):
+    """Answers nothing before three writes are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy = asyncio.Event()
+
+    async def pause(self) -> None:
+        if self.writing == 3:
+            self.busy.set()
+        await self.busy.wait()
+
+
 async def test_the_source_waits_for_a_slow_destination():
-    shelf = Shelf()
+    shelf = SlowShelf()
     ahead: list[int] = []
     read = 0
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LISTEN = """
-import os, signal, socket, sys
-port, lives, stubborn = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+import os, signal, socket, sys, time
+port, lives, stubborn, gate = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+while gate and not os.path.exists(gate):
+    time.sleep(0.01)
 if stubborn == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 with open(lives, "a") as file:
@@ -29,12 +31,23 @@ while True:
 """
 
 
-def listening(name: str, lives: Path, *, port: int = 0, needs: tuple[str, ...] = (), stubborn: bool = False) -> Service:
-    """A server that answers every request, and appends its pid to the file ``lives`` when it starts."""
+def listening(
+    name: str,
+    lives: Path,
+    *,
+    port: int = 0,
+    needs: tuple[str, ...] = (),
+    stubborn: bool = False,
+    gate: Path | None = None,
+) -> Service:
+    """A server that answers every request, and appends its pid to the file ``lives`` when it starts.
+
+    It does so as soon as there is a file ``gate``; ``stubborn`` ignores its stop signal.
+    """
     mode = "stubborn" if stubborn else "polite"
     return Service(
         name=name,
-        argv=(sys.executable, "-IS", "-c", _LISTEN, "{port}", str(lives), mode),
+        argv=(sys.executable, "-IS", "-c", _LISTEN, "{port}", str(lives), mode, str(gate or "")),
         ready=Ready(kind="http", header="x-small"),
         port=port,
         needs=needs,

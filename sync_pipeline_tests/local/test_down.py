@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.down import stop_all
 from sync_pipeline.local.engines import Engines, running
-from sync_pipeline.local.exclusive import exclusive
+from sync_pipeline.local.exclusive import exclusive, holders
+from sync_pipeline.local.processes import this_process
+from sync_pipeline.local.state import StateDir, try_lock
 from sync_pipeline_tests.local.small_services import listening, living
 from sync_pipeline_tests.waiting import wait_for
 
@@ -110,6 +113,17 @@ def test_a_second_dev_is_refused_with_the_first_ones_address_and_pid(
         pytest.fail("there are two")
     with exclusive(state_dir, "demo"):
         pass
+
+
+def test_dev_is_not_refused_because_somebody_looks_who_runs(state_dir: Path) -> None:
+    state = StateDir.at(state_dir)
+    with exclusive(state_dir, "dev"):
+        pass
+    look = try_lock(state.commands / "dev.lock", shared=True)  # as holders() does for a moment
+    assert look is not None
+    threading.Timer(0.3, os.close, [look]).start()
+    with exclusive(state_dir, "dev"):
+        assert holders(state) == {"dev": this_process()}
 
 
 def test_a_killed_dev_does_not_keep_the_next_one_out(state_dir: Path, holder: subprocess.Popen[str]) -> None:

@@ -165,8 +165,22 @@ MUTATIONS = (
         "the error when a part of an index does not answer",
         ("4.6",),
         READING,
-        {'if answer["timed_out"] or answer["_shards"]["failed"]:': "if False:"},
+        {'if answer["_shards"]["failed"]:': "if False:"},
         ("connectors/elasticsearch/test_reading.py::test_a_partial_answer_fails_the_scan_and_gives_its_snapshot_back",),
+    ),
+    Mutation(
+        "the error when a document's shard is not available",
+        ("4.6",),
+        READING,
+        {"        check_shards(answer.body, doing)\n        for document": "        for document"},
+        ("connectors/elasticsearch/test_shards.py::test_shard_that_stays_unavailable_is_a_passing_state",),
+    ),
+    Mutation(
+        "the error when no shard has done a refresh",
+        ("4.6",),
+        "sync_pipeline/connectors/elasticsearch/shards.py",
+        {'return bool(shards.get("total")) and shards.get("successful") == 0': "return False"},
+        ("connectors/elasticsearch/test_shards.py::test_shard_that_stays_unavailable_is_a_passing_state",),
     ),
     Mutation(
         "asking for whole answers of an index",

@@ -82,6 +82,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "the version of a new index from before its batch's first reading",
+        ("2.5",),
+        "sync_pipeline/pipelines/store_search/index/build.py",
+        {'"made_version": self.first_version': '"made_version": self.part.ledger.next_version()'},
+        ("pipelines/store_search/index/test_made_late.py::test_edit_drained_before_the_index_is_made_is_in_it",),
+    ),
+    Mutation(
         "telling a version conflict from a write",
         ("2.3",),
         BULK,

@@ -86,8 +86,15 @@ MUTATIONS = (
         "making calls to Elasticsearch again that may be repeated",
         ("6.2",),
         PATIENCE,
-        {"if answer.meta.status not in statuses or tried > retries": "if True"},
+        {"if answer.meta.status not in statuses and not lacks_shards(answer.body)": "if True"},
         (f"{PATIENCE_TESTS}::test_pauses_grow_and_a_call_is_given_up_after_seven_attempts",),
+    ),
+    Mutation(
+        "making calls to Elasticsearch again whose answers lack shards",
+        ("6.2",),
+        PATIENCE,
+        {" and not lacks_shards(answer.body)": ""},
+        ("connectors/elasticsearch/test_shards.py::test_unavailable_shard_is_asked_again",),
     ),
     Mutation(
         "the growth of the pauses between calls to Elasticsearch",

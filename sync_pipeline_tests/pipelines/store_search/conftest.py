@@ -25,6 +25,7 @@ from sync_pipeline.core import Core
 from sync_pipeline.definitions import build_defs
 from sync_pipeline.orchestration.runs import run_tags
 from sync_pipeline.pipelines.store_search import sync
+from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.search import client as serving
@@ -78,7 +79,10 @@ class Shop:
     def resources(self) -> dict[str, Any]:
         """What Dagster's definitions get instead of what the environment names."""
         pipeline = self.pipeline
-        return {"core": Core(pipeline.settings, pipeline.ledger, pipeline.stores.keyring), "store_search": pipeline}
+        return {
+            "core": Core(pipeline.settings, pipeline.ledger, pipeline.stores.keyring, {PIPELINE.name: PIPELINE}),
+            "store_search": pipeline,
+        }
 
     @property
     def definitions(self) -> dg.Definitions:

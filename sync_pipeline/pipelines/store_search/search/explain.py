@@ -101,7 +101,9 @@ async def _key_of_sku(cluster: SearchCluster, catalog: Catalog, indices: StoreIn
     alias = indices.alias_of(kind_of(Part.PRODUCTS).word)
     if await indices.current(kind_of(Part.PRODUCTS).word):
         with cluster.errors(f"looking for SKU {sku}"):
-            answer = await cluster.reads.search(index=alias, query=query, size=1, source=False)
+            answer = await cluster.reads.search(
+                index=alias, query=query, size=1, source=False, allow_partial_search_results=False
+            )
         if hits := answer["hits"]["hits"]:
             return hits[0]["_id"]
     if owners := await catalog.product_ids_of_sku(sku):
