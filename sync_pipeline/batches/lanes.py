@@ -103,6 +103,16 @@ class Lane:
         )
 
 
+class NoLane:
+    """What a part holds that writes nothing, or whose claims fence themselves: nothing, so nothing is refused."""
+
+    def check(self) -> None:
+        """Refuses nothing."""
+
+    def renew(self) -> None:
+        """Extends nothing."""
+
+
 def acquire(ledger: Ledger, scope: str, name: LaneName, holder: str) -> Lane:
     """Takes the lane if it is free, expired, or already this holder's (then with its same token).
 

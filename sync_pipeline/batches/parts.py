@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, acquire
+from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, NoLane, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
@@ -54,7 +54,7 @@ class BatchPart:
 
     ledger: Ledger
     batch: SyncBatch
-    lane: Lane
+    lane: Lane | NoLane
     #: Running figures by part; read by the heartbeat, so that others see how far the work is.
     progress: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)
 
@@ -79,12 +79,13 @@ def batch_part(
 ) -> Iterator[BatchPart]:
     """Claims or continues the run's batch, holds its lane while the block works, and closes the batch when due.
 
-    ``lane`` is the batch's own unless another is given.
+    ``lane`` is the batch's own unless another is given. One that has none works beside whoever holds the scope's lanes.
     Raises BatchNotFoundError, BatchNotPendingError, LaneBusyError; re-raises what the block raises, after closing.
     """
     batch = _claim(ledger, run)
     try:
-        held = _wait_for_lane(ledger, batch, lane or LaneName(batch.lane), lane_wait, pause)
+        name = lane or (batch.lane and LaneName(batch.lane))
+        held = _wait_for_lane(ledger, batch, name, lane_wait, pause) if name else NoLane()
         part = BatchPart(ledger, batch, held)
         with _beating(part):
             yield part

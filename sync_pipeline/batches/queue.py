@@ -17,7 +17,7 @@ from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sync_pipeline.batches.ledger import Ledger
@@ -32,18 +32,26 @@ WAITS_LONG = timedelta(seconds=20)
 
 
 def due(
-    ledger: Ledger, pipelines: Sequence[str], *, lane: LaneName = LaneName.BULK, limit: int = 20
+    ledger: Ledger,
+    pipelines: Collection[str] | None = None,
+    *,
+    lane: LaneName | None = LaneName.BULK,
+    limit: int = 20,
 ) -> Sequence[SyncBatch]:
-    """The pipelines' pending batches of a lane that may start now: the oldest of each scope whose lane is free."""
+    """The pending batches of a lane that may start now: the oldest of each scope whose lane is free.
+
+    Those of all ``pipelines`` when none are given. Of ``lane`` None are batches that hold none; such a scope is never
+    busy.
+    """
     now = ledger.clock.now()
+    name = None if lane is None else lane.value
     busy = select(ScopeLock.scope).where(
-        ScopeLock.lane == lane.value, ScopeLock.holder.is_not(None), ScopeLock.expires_at > func.now()
+        ScopeLock.lane == name, ScopeLock.holder.is_not(None), ScopeLock.expires_at > func.now()
     )
     oldest = (
         select(func.min(SyncBatch.id))
         .where(
-            SyncBatch.pipeline.in_(list(pipelines)),
-            SyncBatch.lane == lane.value,
+            SyncBatch.lane == name,
             SyncBatch.status == Status.PENDING.value,
             SyncBatch.dagster_run_id.is_(None),
             or_(SyncBatch.not_before.is_(None), SyncBatch.not_before <= now),
@@ -51,16 +59,18 @@ def due(
         )
         .group_by(SyncBatch.scope)
     )
+    if pipelines is not None:
+        oldest = oldest.where(SyncBatch.pipeline.in_(pipelines))
     with ledger.session() as session:
         return session.scalars(
             select(SyncBatch).where(SyncBatch.id.in_(oldest)).order_by(SyncBatch.id).limit(limit)
         ).all()
 
 
-def kept_waiting(ledger: Ledger, pipeline: str) -> bool:
-    """Whether a batch that may start has waited for long: others have taken all the runs that may be at once."""
+def kept_waiting(ledger: Ledger) -> bool:
+    """Whether a batch that may start has waited for long: others, of any pipeline, have all the runs that may be."""
     before = ledger.clock.now() - WAITS_LONG
-    startable = [batch for lane in LaneName for batch in due(ledger, [pipeline], lane=lane)]
+    startable = [batch for lane in (*LaneName, None) for batch in due(ledger, lane=lane)]
     return any((batch.not_before or batch.requested_at) < before for batch in startable)
 
 

@@ -87,7 +87,8 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         for lost in reap(ledger):
             context.log.warning("batch %s of %s was lost with its run", lost.id, lost.scope)
         known = [scope for member in members for scope in member.pipeline.scopes(ledger)]
-        requested = run_requests(context, members, due(ledger, names), known)
+        startable = [*due(ledger, names), *due(ledger, names, lane=None)]
+        requested = run_requests(context, members, startable, known)
         if not requested.run_requests and not requested.dynamic_partitions_requests:
             return dg.SkipReason("no batch is pending")
         return requested

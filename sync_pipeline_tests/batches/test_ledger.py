@@ -15,7 +15,7 @@ from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.queue import due, reap
+from sync_pipeline.batches.queue import due, kept_waiting, reap
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline_tests.ageing import pass_time
@@ -150,6 +150,24 @@ def test_due_is_the_oldest_pending_batch_of_every_scope_whose_lane_is_free(ledge
     assert [batch.id for batch in due(ledger, ["store_search"])] == [first.id, other.id, late.id]
 
 
+@pytest.mark.invariant("6.6")
+def test_batches_of_all_pipelines_are_due_and_kept_waiting(ledger: Ledger, clock: ManualClock):
+    ours = ledger.request(REQUEST)
+    theirs = ledger.request(replace(REQUEST, pipeline="toy", scope="toy:a"))
+    reading = ledger.request(replace(REQUEST, pipeline="toy", scope="toy:b", lane=None))
+    assert [batch.id for batch in due(ledger)] == [ours.id, theirs.id]
+    assert [batch.id for batch in due(ledger, ["toy"])] == [theirs.id]
+    assert due(ledger, []) == []
+    acquire(ledger, "toy:b", LaneName.BULK, "somebody")
+    assert [batch.id for batch in due(ledger, lane=None)] == [reading.id]
+    assert not kept_waiting(ledger)
+    clock.advance(21)
+    for batch in (ours, theirs, reading):
+        assert kept_waiting(ledger)
+        ledger.claim(batch.id, run_id=f"r{batch.id}", planned=[])
+    assert not kept_waiting(ledger)
+
+
 @pytest.mark.invariant("1.4")
 def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger):
     dead = ledger.claim(ledger.request(REQUEST).id, run_id="dead", planned=[])
@@ -176,7 +194,7 @@ def test_living_batch_is_left_alone_by_a_machine_whose_clock_is_wrong(ledger: Le
     clock.time = datetime(year, 1, 1, tzinfo=UTC)
     also_reserved = ledger.request(replace(REQUEST, scope="store:other", reserved_for="yours"))
     assert reap(ledger) == []
-    assert due(ledger, "store_search") == []
+    assert due(ledger, ["store_search"]) == []
     assert {ledger.get(one.id).status for one in (reserved, also_reserved)} == {"pending"}
 
 

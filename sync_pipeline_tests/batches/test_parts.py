@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError, acquire
-from sync_pipeline.batches.ledger import BatchNotFoundError, BatchNotPendingError, Ledger
+from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import BatchRequest, LaneName
@@ -108,6 +108,28 @@ def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger,
     assert ledger.get(part.batch.id).status == "completed"
     pass_time(ledger, 1)
     assert [batch.id for batch in reap(ledger)] == [killed.id]
+
+
+def test_part_without_a_lane_works_beside_the_holder(ledger: Ledger):
+    holder = acquire(ledger, "store:abc", LaneName.BULK, "another")
+    run = replace(a_run("verify"), request=replace(REQUEST, lane=None, reserved_for="run-1"))
+    with batch_part(ledger, run) as part:
+        part.progress["verify"] = lambda: {"read": 3}
+        part.lane.check()
+        part.record("verify", {"read": 7})
+        beaten = part.batch.heartbeat_at
+    holder.check()
+    done = ledger.get(part.batch.id)
+    assert (done.status, done.lane, done.progress) == ("completed", None, {"verify": {"read": 3}})
+    assert beaten is not None and done.heartbeat_at is not None and done.heartbeat_at > beaten
+
+
+def test_part_without_a_lane_records_nothing_once_its_batch_is_over(ledger: Ledger):
+    run = replace(a_run("verify"), request=replace(REQUEST, lane=None, reserved_for="run-1"))
+    with pytest.raises(BatchLostError), batch_part(ledger, run) as part:
+        ledger.cancel(part.batch.id)
+        part.record("verify", {"read": 7})
+    assert ledger.get(part.batch.id).error["kind"] == "cancelled"
 
 
 @pytest.mark.invariant("8.4")

@@ -14,7 +14,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from sync_pipeline.batches.lanes import LaneBusyError
+from sync_pipeline.batches.lanes import Lane, LaneBusyError
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.connectors.bigcommerce.hooks import HookOrder, Hooks
@@ -200,7 +200,7 @@ def test_two_drains_at_once_are_not_possible(shop: Shop):
     run = Run("first", (EVENTS,), replace(events_request(shop.hash), reserved_for="first"))
     second = Run("second", (EVENTS,), replace(events_request(shop.hash), reserved_for="second"))
     with batch_part(ledger, run) as part:
-        assert part.lane.scope == store_scope(shop.hash)
+        assert isinstance(part.lane, Lane) and part.lane.scope == store_scope(shop.hash)
         with pytest.raises(LaneBusyError), batch_part(ledger, second, lane_wait=-part.ledger.clock.now().resolution):
             pytest.fail("two drains at once")
         part.record(EVENTS, {})

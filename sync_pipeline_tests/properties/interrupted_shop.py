@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from sync_pipeline.batches.lanes import FencedError
+from sync_pipeline.batches.lanes import FencedError, Lane
 from sync_pipeline.batches.ledger import BatchLostError, Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
@@ -197,8 +197,9 @@ class InterruptedShop:
             self.reap()
         batch: SyncBatch | None = None
         try:
-            with batch_part(mine, run, lane=lane, pause=self.clock.advance) as part:
+            with batch_part(mine, run, lane=lane, pause=self.pass_time) as part:
                 batch = part.batch
+                assert isinstance(part.lane, Lane)
                 part.lane = WatchedLane.over(part.lane, interruptions.step)
                 self.living[lane] = part
                 asyncio.run(work(pipeline, part))

@@ -179,7 +179,7 @@ MUTATIONS = (
         "the end of a drain that others wait for",
         ("6.6",),
         DRAIN,
-        {"age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger, PIPELINE)": "False"},
+        {"age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger)": "False"},
         (f"{CLAIM_TESTS}::test_a_drain_that_had_its_turn_makes_room_when_others_are_kept_waiting",),
     ),
 )

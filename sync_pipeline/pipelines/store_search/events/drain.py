@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from sync_pipeline.batches.lanes import Lane
 from sync_pipeline.batches.queue import kept_waiting
 from sync_pipeline.connectors.bigcommerce.errors import (
     BigCommerceError,
@@ -28,7 +29,7 @@ from sync_pipeline.pipelines.store_search.events.claims import POISON_AFTER, Eve
 from sync_pipeline.pipelines.store_search.events.groups import EventBooks, EventGroup
 from sync_pipeline.pipelines.store_search.events.targets import EventDelivery
 from sync_pipeline.pipelines.store_search.source.reference_data import ReferenceData
-from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE
+from sync_pipeline.pipelines.store_search.types import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +79,9 @@ class Drain:
         early; events that it had claimed by then are taken again by the next drain.
         """
         clock = self.pipeline.clock
-        claims = EventClaims(self.part.ledger, self.part.lane, self.part.batch)
+        lane = self.part.lane
+        assert isinstance(lane, Lane)  # noqa: S101 - what asks for drains asks for one
+        claims = EventClaims(self.part.ledger, lane, self.part.batch)
         self.part.progress[EVENTS] = self._stats
         self._began = self._busy = self._well = clock.monotonic()
         told = 0.0
@@ -144,7 +147,7 @@ class Drain:
         """Whether a drain of this age (seconds) ends although events may come: runs are few, and others need them."""
         if age >= self.longest:
             return True
-        return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger, PIPELINE)
+        return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger)
 
     async def _apply_claimed(
         self, take: Callable[[], Sequence[WebhookEvent]], claims: EventClaims, work: EventWork

@@ -25,7 +25,7 @@ from sync_pipeline.pipelines.store_search.events.drain import Drain
 from sync_pipeline.pipelines.store_search.events.inbox import NewEvent, store_events
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.requests import events_request, store_request
-from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType
+from sync_pipeline.pipelines.store_search.types import EVENTS, BatchType
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -151,7 +151,7 @@ def test_an_event_that_kills_its_drains_is_soon_alone_and_then_a_dead_letter(
 
     def die(catalog: Catalog, ids: Any, **options: Any) -> Any:
         if 102 in ids:
-            monkeypatch.setattr(EventClaims, "give_back", lambda _: 0)  # the dead do nothing more
+            monkeypatch.setattr(EventClaims, "release_claims", lambda _: 0)  # the dead do nothing more
             raise KilledError
         return by_id(catalog, ids, **options)
 
@@ -244,7 +244,7 @@ def test_a_drain_that_had_its_turn_makes_room_when_others_are_kept_waiting(index
         number = tell_product(indexed, 101)
         wait_for(lambda: states(indexed) == {number: "done"}, what="an event that the drain waited for")
         other = ledger.request(store_request("anotherstore", BatchType.ALL))
-        assert not kept_waiting(ledger, PIPELINE)
+        assert not kept_waiting(ledger)
         assert not lingering.done()
         long_ago = ledger.clock.now() - timedelta(seconds=30)
         with ledger.session() as session:
