@@ -98,12 +98,3 @@ def test_a_lock_is_held_until_its_descriptor_is_closed(tmp_path: Path) -> None:
     second = try_lock(tmp_path / "lock")
     assert second is not None
     os.close(second)
-
-
-def test_the_module_that_commands_import_loads_no_heavy_library() -> None:
-    script = "import sys, sync_pipeline.local.engines, sync_pipeline.local.down; print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
-    heavy = {"pydantic", "sqlalchemy", "psycopg", "httpx", "msgspec", "dagster", "asyncio", "elasticsearch"}
-    assert heavy.isdisjoint(modules)
