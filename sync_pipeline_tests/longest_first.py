@@ -1,8 +1,7 @@
 """The order of the suite: the files that take longest come first, so that no process is left with one at the end.
 
 It holds where files are handed out in the order of their collection (`--dist loadfile --no-loadscope-reorder`, as in
-`make test`): xdist's own order is by the number of tests, and the longest files have few. Seconds as `--durations=0`
-told them, added up by file.
+`make test`): xdist's own order is by the number of tests, and the longest files have few.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-#: From half a minute on, the longest first.
+#: As `--durations=0` told, added up by file: the longest first.
 LONGEST = (
-    "chaos/test_dagster_processes.py",
     "properties/test_state_machine.py",
-    "local/test_down.py",
+    "chaos/test_dagster_processes.py",
+    "chaos/test_clock_steps.py",
 )
 
 
