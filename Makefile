@@ -45,6 +45,7 @@ check: $(READY) ## Style, types, docs/guarantees.md, and whether Dagster loads t
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+	$(BIN)/lint-imports
 	$(BIN)/python -m sync_pipeline_tests.guarantees --check
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && env DAGSTER_HOME="$$home" \
 		DATABASE_URL=postgresql://unused DAGSTER_DATABASE_URL=postgresql://unused ELASTICSEARCH_URL=http://unused \

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,18 @@ class Commands:
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
         return {**kept, "SYNC_PIPELINE_STATE_DIR": str(self.folder / "state"), **self.variables, **more}
 
-    def __call__(self, *words: str, stdin: str = "", timeout: float = 120, **more: str) -> Answer:
+    def __call__(
+        self,
+        *words: str,
+        stdin: str = "",
+        timeout: float = 120,
+        module: str = "sync_pipeline.cli",
+        before: Sequence[str] = (),
+        **more: str,
+    ) -> Answer:
+        """Runs a command to its end. ``module`` may be one that calls the command line, after words of its own."""
         done = subprocess.run(
-            [sys.executable, "-m", "sync_pipeline.cli", *words],
+            [sys.executable, "-m", module, *before, *words],
             cwd=self.folder,
             env=self.environment(**more),
             input=stdin,

@@ -45,11 +45,11 @@ VERIFY = "verify"
 
 
 class Level(StrEnum):
-    """How closely a verify batch looks."""
+    """How closely a verify batch looks: at stored fingerprints, all content, or what is dear to look at besides."""
 
-    CONTENT = "content"  # what the destination stores, recomputed
-    FAST = "fast"  # the stored fingerprints
-    DEEP = "deep"  # also what is dear to look at
+    FAST = "fast"
+    CONTENT = "content"
+    DEEP = "deep"
 
 
 @dataclass(frozen=True)

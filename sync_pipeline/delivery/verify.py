@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import xxhash
 
+from sync_pipeline.batches.requests import Level
 from sync_pipeline.delivery.key_hashes import KeyTable, key_hash
 from sync_pipeline.delivery.preview import changed_fields
 from sync_pipeline.operations import Action, Filtered, Operation, Rejected, Unchanged
@@ -42,14 +43,6 @@ CHUNK = 500
 
 #: In the table of what is stored: a document that the source has given. All other numbers are of a content.
 _SEEN = 1
-
-
-class Level(StrEnum):
-    """How closely is looked: at stored fingerprints, at all content, at what a pipeline calls dear besides."""
-
-    FAST = "fast"
-    CONTENT = "content"
-    DEEP = "deep"
 
 
 class Difference(StrEnum):

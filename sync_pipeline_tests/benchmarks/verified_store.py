@@ -7,15 +7,16 @@ import json
 import sys
 import time
 
+from sync_pipeline.batches.requests import Level
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.delivery.verify import Level
+from sync_pipeline.cli.store_search.opened import store_search
 from sync_pipeline.pipelines.store_search.types import Part
 from sync_pipeline.pipelines.store_search.verify import verify_store
 
 
 def main(store_hash: str, level: str) -> None:
     with environment("verify") as here:
-        pipeline = here.store_search
+        pipeline = store_search(here)
         store = pipeline.stores.get(store_hash)
         started = time.monotonic()
         found = asyncio.run(verify_store(pipeline, store, [Part.PRODUCTS], level=Level(level), pause=0.5))

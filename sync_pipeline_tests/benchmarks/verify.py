@@ -29,7 +29,7 @@ def main(products: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         Engines.open(Path(folder) / "state", owner="bench", idle=0) as engines,
     ):
-        url = os.environ.get("ELASTICSEARCH_URL") or engines.elasticsearch_url()
+        url = os.environ.get("ELASTICSEARCH_URL") or engines.url("elasticsearch")
         with running_sandbox([products]) as shop:
             commands = Commands(Path(folder), {"ELASTICSEARCH_URL": url, "BIGCOMMERCE_API_URL": shop.url})
             store = f"bench{products}"

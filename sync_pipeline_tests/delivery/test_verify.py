@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync_pipeline.batches.requests import Level
 from sync_pipeline.delivery.compare import Comparison
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.guard import DeleteGuardError
 from sync_pipeline.delivery.repair import ForeignVersionError, repair
-from sync_pipeline.delivery.verify import ROUNDS, Level, Verifier
+from sync_pipeline.delivery.verify import ROUNDS, Verifier
 from sync_pipeline.operations import Filtered, Rejected, Stored
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.delivery.shelves import Content, DictDestination, DictSource, fingerprint, upsert

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncSchedule
+    from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.batches.requests import Ask, BatchRequest
     from sync_pipeline.batches.secrets import Keyring
     from sync_pipeline.delivery.preview import Preview
+    from sync_pipeline.delivery.verify import Verification
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
     from sync_pipeline.settings import Settings
 
@@ -84,6 +86,12 @@ def _dry_run(runtime: StoreSearch, request: BatchRequest) -> Mapping[str, Previe
     return {part.value: found for part, found in asyncio.run(dry_run(runtime, request)).items()}
 
 
+def _verify(runtime: StoreSearch, part: BatchPart) -> Mapping[str, Verification]:
+    from sync_pipeline.pipelines.store_search.sync import verify_indices
+
+    return {found.value: result for found, result in asyncio.run(verify_indices(runtime, part)).items()}
+
+
 def _health(runtime: StoreSearch) -> Sequence[Finding]:
     from sync_pipeline.pipelines.store_search.health import findings
 
@@ -117,6 +125,7 @@ PIPELINE = Pipeline(
     tables=_tables,
     sealed=_sealed,
     dry_run=_dry_run,
+    verify=_verify,
     health=_health,
     tidy=_tidy,
     unconfigured=_unconfigured,

@@ -10,14 +10,15 @@ import asyncio
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
-from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.requests import Level, Mode
 from sync_pipeline.batches.stats import newest_counts
 from sync_pipeline.pipelines.store_search.events.drain import LINGER, LONGEST, Drain
 from sync_pipeline.pipelines.store_search.imports.run import ImportResult, run_imports
 from sync_pipeline.pipelines.store_search.index.build import StoreBuild
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
-from sync_pipeline.pipelines.store_search.types import IMPORTS, Part, kind_of
+from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType, Part, kind_of
+from sync_pipeline.pipelines.store_search.verify import verify_store
 from sync_pipeline.pipelines.store_search.words import apply
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
+    from sync_pipeline.delivery.verify import Verification
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
     from sync_pipeline.pipelines.store_search.stores.models import Store
 
@@ -82,6 +84,21 @@ async def drain_events(
 ) -> dict[str, Any]:
     """Applies the store's webhook events until none came for ``linger`` seconds, ``longest`` at most; its stats."""
     return await Drain(runtime, part, _store(runtime, part), linger=linger, longest=longest).run()
+
+
+async def verify_indices(runtime: StoreSearch, part: BatchPart) -> dict[Part, Verification]:
+    """Compares the indices of the imports that the batch's options name with the store, and repairs them if asked."""
+    options = part.batch.options
+    imports = [planned for planned in BatchType(options["type"]).parts if planned in IMPORTS]
+    return await verify_store(
+        runtime,
+        _store(runtime, part),
+        imports,
+        level=Level(options["level"]),
+        repair_with=part if options["repair"] else None,
+        confirmed=part.batch.confirm_deletes,
+        progress=part.progress,
+    )
 
 
 def newest_stats(runtime: StoreSearch, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:

@@ -7,12 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.batches.requests import Level
 from sync_pipeline.connectors.elasticsearch.documents import DocumentIndex
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.compare import Comparison
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.repair import repair
-from sync_pipeline.delivery.verify import PAUSE, ROUNDS, Level, Verification, Verifier
+from sync_pipeline.delivery.verify import PAUSE, ROUNDS, Verification, Verifier
 from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource

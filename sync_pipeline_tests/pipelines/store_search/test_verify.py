@@ -12,8 +12,9 @@ import pytest
 
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import BatchPart, Run, batch_part
+from sync_pipeline.batches.requests import Level
 from sync_pipeline.delivery.guard import DeleteGuardError
-from sync_pipeline.delivery.verify import Level, Verification
+from sync_pipeline.delivery.verify import Verification
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError

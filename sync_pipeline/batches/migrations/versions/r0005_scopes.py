@@ -39,6 +39,15 @@ def upgrade() -> None:
         WHERE status = 'failed' AND attempt < max_attempts AND error IS NOT NULL
     """)
     op.drop_constraint("fk_sync_schedules_store_hash", "sync_schedules", schema=SCHEMA)
+    # Every store that there is gets the weekly verify that a new one comes with: on the next Sunday at 5:15 UTC.
+    op.execute("""
+        INSERT INTO sync_pipeline.sync_schedules
+            (pipeline, scope, store_hash, type, mode, cron, timezone, active, next_run_at, created_at, updated_at)
+        SELECT 'store_search', 'store:' || hash, hash, 'verify', 'full', '15 5 * * 0', 'UTC', true,
+            date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                + interval '6 days 5 hours 15 minutes', now(), now()
+        FROM sync_pipeline.stores
+    """)
     op.create_index("ix_sync_batches_scope_id", "sync_batches", ["scope", sa.text("id DESC")], schema=SCHEMA)
     op.create_index(
         "ix_sync_batches_unfinished",

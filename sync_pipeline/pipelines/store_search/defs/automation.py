@@ -8,15 +8,17 @@ import dagster as dg
 from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.orchestration.runs import daily, run_batch_part, run_request
+from sync_pipeline.orchestration.verification import verify_job
 from sync_pipeline.pipelines.store_search import sync
+from sync_pipeline.pipelines.store_search.defs.checks import DESCRIPTIONS
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
 from sync_pipeline.pipelines.store_search.events.claims import stores_with_events
 from sync_pipeline.pipelines.store_search.events.hook_check import check_all_hooks
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
-from sync_pipeline.pipelines.store_search.types import EVENTS, PIPELINE, BatchType
+from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, PIPELINE, BatchType
 
-DESCRIPTIONS = {
+JOBS = {
     BatchType.ALL: "Stop words, synonyms, a new index, and all three imports side by side.",
     BatchType.PRODUCT: "Products into a new index.",
     BatchType.CATEGORY: "Categories and web pages into a new index.",
@@ -25,11 +27,19 @@ DESCRIPTIONS = {
     BatchType.SYNONYMS: "Synonyms, live.",
 }
 
+
+def selected(batch_type: BatchType) -> dg.AssetSelection:
+    """The assets of a type with the checks of its imports, but for those that compare everything."""
+    imports = [dg.AssetKey([PIPELINE, part.value]) for part in batch_type.parts if part in IMPORTS]
+    assets = dg.AssetSelection.assets(*([PIPELINE, part.value] for part in batch_type.parts)).without_checks()
+    return assets | dg.AssetSelection.checks(*(dg.AssetCheckKey(key, name) for key in imports for name in DESCRIPTIONS))
+
+
 batch_jobs = {
     batch_type.value: dg.define_asset_job(
         batch_type.job,
-        selection=dg.AssetSelection.assets(*([PIPELINE, part.value] for part in batch_type.parts)),
-        description=DESCRIPTIONS[batch_type],
+        selection=selected(batch_type),
+        description=JOBS[batch_type],
         tags={"sync_pipeline/type": batch_type.value},
     )
     for batch_type in BatchType
@@ -97,6 +107,7 @@ def hook_check() -> None:
     look_at_hooks()
 
 
-jobs = [*batch_jobs.values(), drain_events, hook_check]
+verify_indices = verify_job(PIPELINE, stores)
+jobs = [*batch_jobs.values(), verify_indices, drain_events, hook_check]
 schedules = [daily("daily_hook_check", hook_check, "43 4")]
 sensors = [waiting_events]

@@ -9,11 +9,13 @@ import dagster as dg
 from sync_pipeline.batches.queue import worked_since
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.orchestration.verification import in_step_checks
+from sync_pipeline.pipelines.store_search.defs.partitions import stores
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 from sync_pipeline.pipelines.store_search.search.client import Served, served
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.sync import newest_stats
-from sync_pipeline.pipelines.store_search.types import KINDS, PIPELINE, Kind, Part, kind_of
+from sync_pipeline.pipelines.store_search.types import IMPORTS, KINDS, PIPELINE, Kind, Part, kind_of
 
 DESCRIPTIONS = {
     "books_balance": "Every record that was read has exactly one outcome.",
@@ -75,4 +77,4 @@ async def _served(store_search: StoreSearch, store_hash: str, kind: Kind) -> Ser
         return await served(cluster, store_hash, kind)
 
 
-checks = [import_checks]
+checks = [import_checks, in_step_checks(PIPELINE, [part.value for part in IMPORTS], stores)]

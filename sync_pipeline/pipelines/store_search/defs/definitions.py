@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from sync_pipeline.batches.requests import VERIFY
 from sync_pipeline.orchestration.members import PipelineDefinitions
 from sync_pipeline.pipelines.store_search.defs import assets, automation, checks
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
@@ -18,6 +19,6 @@ def build() -> PipelineDefinitions:
             schedules=automation.schedules,
             sensors=automation.sensors,
         ),
-        jobs={**automation.batch_jobs, EVENTS: automation.drain_events},
+        jobs={**automation.batch_jobs, EVENTS: automation.drain_events, VERIFY: automation.verify_indices},
         partitions=stores,
     )

@@ -1,4 +1,4 @@
-"""The schedules that a new store gets: everything anew each night, and each hour what has changed."""
+"""The schedules that a new store gets: everything anew each night, each hour what has changed, and a weekly verify."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.cron import is_zone
-from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.requests import VERIFY, Ask, Mode
 from sync_pipeline.batches.schedules import add_schedule
+from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
 
@@ -25,10 +26,18 @@ def default_times(store_hash: str) -> dict[Mode, str]:
     return {Mode.FULL: f"{minute} {NIGHT_HOUR} * * *", Mode.INCREMENTAL: f"{(minute + 30) % 60} * * * *"}
 
 
+def weekly_time(store_hash: str) -> str:
+    """The cron expression of the weekly verify: two hours after the nightly batch, the stores spread over the week."""
+    spread = zlib.crc32(store_hash.encode())
+    return f"{spread % 60} {NIGHT_HOUR + 2} * * {spread // 60 % 7}"
+
+
 def add_default_schedules(ledger: Ledger, store_hash: str, timezone: str | None) -> list[SyncSchedule]:
     """Adds them to the store, in its time zone if that is a known one, else in UTC."""
     zone = timezone if timezone and is_zone(timezone) else "UTC"
-    return [
-        add_schedule(ledger, recurring_request(store_hash, BatchType.ALL, mode=mode), cron=cron, timezone=zone)
+    recurring = [
+        (recurring_request(store_hash, BatchType.ALL, mode=mode), cron)
         for mode, cron in default_times(store_hash).items()
     ]
+    recurring.append((PIPELINE.verify_request(Ask(store_hash, VERIFY)), weekly_time(store_hash)))
+    return [add_schedule(ledger, what, cron=cron, timezone=zone) for what, cron in recurring]
