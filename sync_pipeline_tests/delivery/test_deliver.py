@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from math import log2
 from typing import Any
@@ -127,6 +128,26 @@ async def test_a_key_that_only_the_destination_has_is_absent_and_not_read():
     deletes = [Operation("x", 7, Action.DELETE, absent=True), Operation("y", 8, Action.DELETE)]
     books = await delivery(Shelf()).run(pages_of([*operations(2), *deletes]))
     assert (books.read, books.absent, books.accounted) == (3, 1, 4)
+
+
+@pytest.mark.invariant("3.1")
+async def test_record_of_several_documents_is_booked_once():
+    parts = [Operation(f"r1#{number}", 1, body=b"x", record="r1") for number in range(25)]
+    whole = [Operation(f"r2#{number}", 1, body=b"x", record="r2") for number in range(3)]
+    books = await delivery(Shelf(poison=frozenset({"r1#7"}))).run(pages_of([*parts, *whole], operations(1)))
+    assert (books.read, books.outcomes[Outcome.DEAD_LETTERED], books.outcomes[Outcome.WRITTEN]) == (3, 1, 2)
+
+
+async def test_callbacks_that_block_run_outside_the_event_loop():
+    threads: set[int] = set()
+
+    def blocks(*_: object) -> None:
+        threads.add(threading.get_ident())
+
+    options: dict[str, Any] = {"on_written": blocks, "supersede": blocks, "keep": blocks}
+    await delivery(Shelf(), None, **options).run(pages_of([*operations(3), Rejected("r", "malformed", "no")]))
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_chunks_keep_both_bounds_and_a_document_larger_than_the_bound_goes_alone():

@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from sync_pipeline.batches.lanes import refusals
 from sync_pipeline.batches.models import ScopeLock
 from sync_pipeline.delivery.deliver import Delivery
-from sync_pipeline.pipelines.store_search.imports import run as imports
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import IMPORTS, Part
 from sync_pipeline_tests.fault_proxy import FaultProxy, before
@@ -62,7 +61,7 @@ def overtaken_at(proxy: FaultProxy, shop: Shop, *, after: int) -> Iterator[None]
 def test_who_loses_its_lane_in_mid_import_writes_no_more_and_publishes_nothing(
     shop: Shop, faulty: Shop, proxy: FaultProxy, mode: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(imports, "Delivery", partial(Delivery, writers=1))
+    monkeypatch.setattr(Delivery, "of", partial(Delivery.of, writers=1))
     shop.run_plain()
     expected, served, prices = shop.documents(), shop.served(), product_prices(shop)
     for product in shop.ids("products"):
