@@ -123,14 +123,25 @@ class Ledger:
             return session.scalar(select(SyncBatch).where(SyncBatch.dagster_run_id == run_id))
 
     def list(
-        self, *, store_hash: str | None = None, status: Status | None = None, limit: int = 50
+        self,
+        *,
+        pipeline: str | None = None,
+        scope: str | None = None,
+        store_hash: str | None = None,
+        status: Status | None = None,
+        limit: int = 50,
     ) -> Sequence[SyncBatch]:
         """The newest batches first."""
         query = select(SyncBatch).order_by(SyncBatch.id.desc()).limit(limit)
-        if store_hash is not None:
-            query = query.where(SyncBatch.store_hash == store_hash)
-        if status is not None:
-            query = query.where(SyncBatch.status == status.value)
+        wanted = {
+            SyncBatch.pipeline: pipeline,
+            SyncBatch.scope: scope,
+            SyncBatch.store_hash: store_hash,
+            SyncBatch.status: status,
+        }
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == str(value))
         with self.session() as session:
             return session.scalars(query).all()
 
