@@ -72,6 +72,7 @@ def verify_job(pipeline: str, partitions: dg.PartitionsDefinition) -> dg.JobDefi
                     check_name=CHECK,
                     passed=result.in_step,
                     metadata=result.as_dict(),
+                    partition=context.partition_key,
                 )
             )
 

@@ -2,7 +2,7 @@
 
 A drain holds its store's `events` lane, so whatever an earlier holder had claimed is free when the next one has the
 lane: the lane's lease is the claim's. What belongs here: claiming and ending. What does not: storing what came in
-(webhook_events.py), and what an event means.
+(inbox.py), and what an event means.
 """
 
 from __future__ import annotations
@@ -14,21 +14,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import select, text, update
 
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.ledger import lane_holder
-from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
-from sync_pipeline.pipelines.store_search.events.inbox import CHANNEL
+from sync_pipeline.pipelines.store_search.events.inbox import channel_of
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
-from sync_pipeline.pipelines.store_search.stores.models import Store
-from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Select, TextClause
 
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncBatch as Batch
 
-OPEN = ("waiting", "claimed")
 #: When so many drains died with an event, its key is claimed alone; and then, there is no other try.
 ALONE_AFTER, POISON_AFTER = 2, 3
 #: After a failed drain the store's next one waits: 5 s, then twice as long each time, at most 15 minutes. One that was
@@ -66,39 +63,44 @@ RETURNING id
 """
 _REQUEUE = text(_UNCLAIM.format(whose="IS DISTINCT FROM", given_back=0))
 _RELEASE = text(_UNCLAIM.format(whose="=", given_back=1))
+# One look into an index for each store, however many events wait.
+_WITH_EVENTS = text("""
+SELECT store.hash, array_remove(array_agg(ended.status ORDER BY ended.id DESC), NULL) AS statuses,
+    (array_agg(ended.finished_at ORDER BY ended.id DESC))[1] AS finished_at
+FROM sync_pipeline.stores AS store
+LEFT JOIN LATERAL (
+    SELECT id, status, finished_at FROM sync_pipeline.sync_batches
+    WHERE scope = 'store:' || store.hash AND lane = 'events'
+    ORDER BY id DESC LIMIT :remembered
+) AS ended ON true
+WHERE store.uninstalled_at IS NULL
+    AND EXISTS (
+        SELECT FROM sync_pipeline.webhook_events
+        WHERE store_hash = store.hash AND state IN ('waiting', 'claimed')
+    )
+    AND NOT EXISTS (
+        SELECT FROM sync_pipeline.sync_batches
+        WHERE scope = 'store:' || store.hash AND lane = 'events' AND status IN ('pending', 'processing')
+    )
+GROUP BY store.hash
+ORDER BY store.hash
+""")
 
 
 def stores_with_events(ledger: Ledger) -> list[str]:
     """The stores that have events and no unfinished drain, and did not just fail one."""
-    unfinished = select(SyncBatch.store_hash).where(
-        SyncBatch.lane == LaneName.EVENTS.value,
-        SyncBatch.status.in_((Status.PENDING.value, Status.PROCESSING.value)),
-    )
-    waiting = (
-        select(WebhookEvent.store_hash)
-        .distinct()
-        .join(Store, Store.hash == WebhookEvent.store_hash)
-        .where(WebhookEvent.state.in_(OPEN), Store.uninstalled_at.is_(None))
-        .where(WebhookEvent.store_hash.not_in(unfinished))
-    )
+    now = ledger.clock.now()
     with ledger.session() as session:
-        found = session.scalars(waiting).all()
-    return sorted(store for store in found if not _pauses(ledger, store))
+        found = session.execute(_WITH_EVENTS, {"remembered": _REMEMBERED_FAILURES}).all()
+    return [row.hash for row in found if not _pauses(row.statuses, row.finished_at, now)]
 
 
-def _pauses(ledger: Ledger, store_hash: str) -> bool:
-    newest = (
-        select(SyncBatch.status, SyncBatch.finished_at)
-        .where(SyncBatch.scope == store_scope(store_hash), SyncBatch.lane == LaneName.EVENTS.value)
-        .order_by(SyncBatch.id.desc())
-        .limit(_REMEMBERED_FAILURES)
-    )
-    with ledger.session() as session:
-        ended = session.execute(newest).all()
-    failures = next((n for n, (status, _) in enumerate(ended) if status != Status.FAILED), len(ended))
-    if not failures or ended[0].finished_at is None:
+def _pauses(statuses: Sequence[str], finished_at: datetime | None, now: datetime) -> bool:
+    """Whether a store still rests after failed drains: by how its last ones ended, the newest first, and when that."""
+    failures = next((n for n, status in enumerate(statuses) if status != Status.FAILED), len(statuses))
+    if not failures or finished_at is None:
         return False
-    return ledger.clock.now() < ended[0].finished_at + min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+    return now < finished_at + min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,11 @@ class EventClaims:
 
 
 @contextmanager
-def listening(ledger: Ledger) -> Iterator[Callable[[float], None]]:
-    """A wait of some seconds that ends early when an event is stored. A hint only: without it the wait is whole."""
+def listening(ledger: Ledger, store_hash: str) -> Iterator[Callable[[float], None]]:
+    """Yields a wait of some seconds that ends early when an event of the store is stored.
+
+    A hint only: without it the wait is whole.
+    """
     with reachable(ledger.engine):
         raw = ledger.engine.raw_connection()
     connection = raw.driver_connection
@@ -193,7 +198,7 @@ def listening(ledger: Ledger) -> Iterator[Callable[[float], None]]:
     try:
         connection.rollback()
         connection.autocommit = True
-        connection.execute(f"LISTEN {CHANNEL}")
+        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel_of(store_hash))))
 
         def wait(seconds: float) -> None:
             began = time.monotonic()

@@ -6,6 +6,7 @@ taking them in (api/), and HTTP to BigCommerce (connectors).
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ async def register(pipeline: StoreSearch, store: Store, url: str, *, dry_run: bo
         moved = [hook for hook in plan.found if hook.destination == former != place]
         await _delete(client, plan.changes, [*plan.surplus, *moved], dry_run=dry_run)
     if not dry_run:
-        pipeline.stores.set_webhook_url(store.hash, url.rstrip("/"))
+        await asyncio.to_thread(pipeline.stores.set_webhook_url, store.hash, url.rstrip("/"))
     return plan.changes
 
 
@@ -126,7 +127,7 @@ async def remove(pipeline: StoreSearch, store: Store, url: str | None = None, *,
         ours = [hook for hook in await Hooks(client).all() if hook.destination == place]
         await _delete(client, changes, ours, dry_run=dry_run)
     if not dry_run and known.rstrip("/") == store.webhook_url:
-        pipeline.stores.set_webhook_url(store.hash, None)
+        await asyncio.to_thread(pipeline.stores.set_webhook_url, store.hash, None)
     return changes
 
 
@@ -142,7 +143,7 @@ async def restore(pipeline: StoreSearch, store: Store, *, dry_run: bool = False)
     async with pipeline.client(store) as client:
         plan = await _plan(client, store.hash, place, _secret(pipeline, store))
         if plan.changes.has_gap and not dry_run:
-            plan.changes.batch_id = _request_batch(pipeline, store.hash)
+            plan.changes.batch_id = await asyncio.to_thread(_request_batch, pipeline, store.hash)
             await _carry_out(pipeline, store, client, plan)
         await _delete(client, plan.changes, plan.surplus, dry_run=dry_run)
     return plan.changes
@@ -184,7 +185,7 @@ def _surplus(ours: Iterable[Hook], channels: Collection[int | None]) -> list[Hoo
 
 
 async def _carry_out(pipeline: StoreSearch, store: Store, client: BigCommerceClient, plan: _Plan) -> None:
-    secret, place = pipeline.stores.webhook_secret(store.hash), plan.changes.destination
+    secret, place = await asyncio.to_thread(pipeline.stores.webhook_secret, store.hash), plan.changes.destination
     hooks = Hooks(client)
     for number, scope in plan.repairs.items():
         await hooks.update(number, _order(scope, place, secret))

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.ledger import Ledger
 
-#: Told once for each store whose events were stored; the payload is its hash.
-CHANNEL = "sync_pipeline_events"
+_CHANNEL = "sync_pipeline_events_"
 
 # Stores are locked against removal for the moment, so that one removed meanwhile drops its own events and not the whole
 # statement (by its foreign key). Only *waiting* rows take in another delivery: a second edit within the same second has
@@ -34,8 +33,16 @@ WITH stored AS (
     DO UPDATE SET received = webhook_events.received + excluded.received
     RETURNING store_hash
 )
-SELECT store_hash, pg_notify(:channel, store_hash) FROM (SELECT DISTINCT store_hash FROM stored) AS told
+SELECT store_hash, pg_notify(:channel || store_hash, '') FROM (SELECT DISTINCT store_hash FROM stored) AS told
 """)
+
+
+def channel_of(store_hash: str) -> str:
+    """The channel on which is told that events of the store were stored.
+
+    One for each store: whoever waits for a store's events is not woken by those of the others.
+    """
+    return _CHANNEL + store_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def store_events(ledger: Ledger, events: Sequence[NewEvent]) -> frozenset[str]:
                 "hashes": [event.hash for event in distinct],
                 "payloads": [event.payload for event in distinct],
                 "received": [received[event.store_hash, event.hash] for event in distinct],
-                "channel": CHANNEL,
+                "channel": _CHANNEL,
             },
         )
         return frozenset(row.store_hash for row in told)

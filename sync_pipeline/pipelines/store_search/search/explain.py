@@ -6,13 +6,14 @@ anything, and how the answer is printed (cli/explain.py).
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
-from sync_pipeline.batches.models import DeadLetter
+from sync_pipeline.batches.models import DeadLetter, SyncBatch
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import get
 from sync_pipeline.errors import UsageError
@@ -25,16 +26,12 @@ from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import KEY_PARTS, PARTS, PIPELINE, BatchType, Part, kind_of
 
 if TYPE_CHECKING:
-    from sync_pipeline.batches.models import SyncBatch
     from sync_pipeline.connectors.bigcommerce.catalog import Catalog
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.connectors.elasticsearch.reading import StoredDocument
     from sync_pipeline.operations import Item
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
     from sync_pipeline.pipelines.store_search.stores.models import Store
-
-#: How many of a store's newest batches are looked through for one of the document's part.
-_BATCHES = 500
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,9 @@ async def explain(pipeline: StoreSearch, store: Store, text: str) -> Explanation
             index=behind[0] if behind else None,
             indexed=indexed,
             live=live,
-            dead_letter=_dead_letter(pipeline, store, key),
-            batch=_newest_batch(pipeline, store, part),
-            event=_newest_event(pipeline, store, key),
+            dead_letter=await asyncio.to_thread(_dead_letter, pipeline, store, key),
+            batch=await asyncio.to_thread(_newest_batch, pipeline, store, part),
+            event=await asyncio.to_thread(_newest_event, pipeline, store, key),
         )
 
 
@@ -147,5 +144,9 @@ def _newest_event(pipeline: StoreSearch, store: Store, key: str) -> WebhookEvent
 
 
 def _newest_batch(pipeline: StoreSearch, store: Store, part: Part) -> SyncBatch | None:
-    batches = pipeline.ledger.list(scope=store_scope(store.hash), limit=_BATCHES)
-    return next((batch for batch in batches if part in (batch.planned or PARTS.get(batch.type, ()))), None)
+    """The newest batch that plans the part, or, not claimed yet, will."""
+    types = [batch_type for batch_type, parts in PARTS.items() if part in parts]
+    of_part = or_(SyncBatch.planned.has_key(part.value), and_(SyncBatch.planned.is_(None), SyncBatch.type.in_(types)))
+    query = select(SyncBatch).where(SyncBatch.scope == store_scope(store.hash), of_part)
+    with pipeline.ledger.session() as session:
+        return session.scalar(query.order_by(SyncBatch.id.desc()).limit(1))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import text
 
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
-from sync_pipeline.pipelines.store_search.events.inbox import CHANNEL, NewEvent, store_events
+from sync_pipeline.pipelines.store_search.events.claims import listening
+from sync_pipeline.pipelines.store_search.events.inbox import NewEvent, channel_of, store_events
 from sync_pipeline.pipelines.store_search.stores.stores import Stores
 from sync_pipeline_tests.waiting import wait_for
 
@@ -45,10 +48,24 @@ def test_identical_events_of_a_group_are_one_row_and_those_of_stores_that_are_go
 def test_who_listens_is_told_once_for_each_store(stores: Stores):
     url = stores.ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as listener:
-        listener.execute(f"LISTEN {CHANNEL}")
+        for store_hash in ("a", "b", "gone"):
+            listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel_of(store_hash))))
         store_events(stores.ledger, [event("a", 1), event("a", 2), event("gone", 1), event("b", 1)])
-        told = [notice.payload for notice in listener.notifies(timeout=30, stop_after=2)]
-        assert sorted(told) == ["a", "b"]
+        told = [notice.channel for notice in listener.notifies(timeout=30, stop_after=2)]
+        assert sorted(told) == [channel_of("a"), channel_of("b")]
+
+
+def test_drain_wakes_only_for_its_own_store(stores: Stores):
+    ledger = stores.ledger
+    with listening(ledger, "a") as wait, ThreadPoolExecutor(1) as thread:
+        for number in range(5):
+            store_events(ledger, [event("b", number)])
+        began = time.monotonic()
+        wait(0.5)
+        assert time.monotonic() - began >= 0.5, "none of its own"
+        waiting = thread.submit(wait, 30)
+        store_events(ledger, [event("b", 7), event("a", 7)])
+        waiting.result(10)
 
 
 def test_a_store_whose_removal_is_under_way_drops_only_its_own_events(stores: Stores):

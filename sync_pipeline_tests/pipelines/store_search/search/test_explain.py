@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.errors import UsageError
 from sync_pipeline.operations import Filtered, Operation, Rejected
 from sync_pipeline.pipelines.store_search.search.explain import Explanation, explain
 from sync_pipeline.pipelines.store_search.search.verdicts import REASONS, Verdict, conclude
-from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
+CLAIMED = {
+    "pipeline": PIPELINE,
+    "type": BatchType.SYNONYMS,
+    "trigger": "manual",
+    "planned": ["synonyms"],
+    "requested_at": datetime(2026, 3, 1, tzinfo=UTC),
+}
 SAME = Operation("product-1", 2, fingerprint="aa", body=b"{}")
 
 
@@ -115,3 +124,14 @@ def test_a_document_is_explained_from_both_sides(shop: Shop) -> None:
     assert "no name" in rejected.conclusion.sentence
     with pytest.raises(UsageError, match="neither a document id such as `product-12` nor a SKU"):
         explained(shop, "NO-SUCH-SKU")
+
+
+def test_newest_batch_of_its_part_is_found_behind_hundreds_of_others(indexed: Shop):
+    newest = indexed.pipeline.ledger.list(store_hash=indexed.hash, limit=1)[0]
+    with indexed.pipeline.ledger.session() as session:
+        for number in range(501):
+            session.add(SyncBatch(**CLAIMED, scope=newest.scope, store_hash=indexed.hash, dagster_run_id=str(number)))
+    assert explained(indexed, "product-101").batch.id == newest.id
+    waiting = indexed.request(BatchType.PRODUCT)
+    indexed.request(BatchType.BLOG)
+    assert explained(indexed, "product-101").batch.id == waiting.id
