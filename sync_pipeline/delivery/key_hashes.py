@@ -63,8 +63,8 @@ class KeyTable:
 
     def _make(self, size: int) -> None:
         self._mask = size - 1
-        self._hashes = array("Q", bytes(8 * size))
-        self._numbers = array("Q", bytes(8 * size))
+        self._hashes = array("Q", [0]) * size
+        self._numbers = array("Q", [0]) * size
 
     def _grow(self) -> None:
         hashes, numbers = self._hashes, self._numbers
