@@ -33,31 +33,31 @@ if TYPE_CHECKING:
 
 async def apply_stop_words(runtime: StoreSearch, part: BatchPart) -> dict[str, Any]:
     """Writes the stop words and applies them to the indices that this batch does not build anew; its stats."""
-    store = _store(runtime, part)
+    store = await _store(runtime, part)
     async with runtime.cluster() as cluster:
         build = await _build(runtime, cluster, store, part)
         stats = await apply.apply_stop_words(build, rebuilt=_rebuilt(part))
-    part.record(Part.STOP_WORDS, stats)
+    await asyncio.to_thread(part.record, Part.STOP_WORDS, stats)
     return stats
 
 
 async def apply_synonyms(runtime: StoreSearch, part: BatchPart) -> dict[str, Any]:
     """Puts the store's synonym rules to work; its stats."""
-    store = _store(runtime, part)
+    store = await _store(runtime, part)
     async with runtime.cluster() as cluster:
         stats = await apply.apply_synonyms(await _build(runtime, cluster, store, part))
-    part.record(Part.SYNONYMS, stats)
+    await asyncio.to_thread(part.record, Part.SYNONYMS, stats)
     return stats
 
 
 async def create_indices(runtime: StoreSearch, part: BatchPart) -> dict[str, Any]:
     """Removes orphaned indices and creates those that the imports of this batch will fill; its stats."""
-    store = _store(runtime, part)
+    store = await _store(runtime, part)
     async with runtime.cluster() as cluster:
         build = await _build(runtime, cluster, store, part)
         created = [await build.index_for(kind_of(planned)) for planned in _rebuilt(part)]
     stats = {"created": created, "removed": build.removed}
-    part.record(Part.SEARCH_INDEX, stats)
+    await asyncio.to_thread(part.record, Part.SEARCH_INDEX, stats)
     return stats
 
 
@@ -68,7 +68,7 @@ async def import_records(
 
     Close it (``aclosing``) when leaving early: that cancels what is under way.
     """
-    store = _store(runtime, part)
+    store = await _store(runtime, part)
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(runtime.cluster())
         catalog = await stack.enter_async_context(runtime.catalog(store))
@@ -83,7 +83,7 @@ async def drain_events(
     runtime: StoreSearch, part: BatchPart, *, linger: float = LINGER, longest: float = LONGEST
 ) -> dict[str, Any]:
     """Applies the store's webhook events until none came for ``linger`` seconds, ``longest`` at most; its stats."""
-    return await Drain(runtime, part, _store(runtime, part), linger=linger, longest=longest).run()
+    return await Drain(runtime, part, await _store(runtime, part), linger=linger, longest=longest).run()
 
 
 async def verify_indices(runtime: StoreSearch, part: BatchPart) -> dict[Part, Verification]:
@@ -92,7 +92,7 @@ async def verify_indices(runtime: StoreSearch, part: BatchPart) -> dict[Part, Ve
     imports = [planned for planned in BatchType(options["type"]).parts if planned in IMPORTS]
     return await verify_store(
         runtime,
-        _store(runtime, part),
+        await _store(runtime, part),
         imports,
         level=Level(options["level"]),
         repair_with=part if options["repair"] else None,
@@ -115,8 +115,8 @@ async def _build(runtime: StoreSearch, cluster: SearchCluster, store: Store, par
         cluster=cluster,
         store=store,
         part=part,
-        own_stop_words=runtime.stores.stop_words(store.hash),
-        synonym_rules=runtime.stores.synonym_rules(store.hash),
+        own_stop_words=await asyncio.to_thread(runtime.stores.stop_words, store.hash),
+        synonym_rules=await asyncio.to_thread(runtime.stores.synonym_rules, store.hash),
         folder=runtime.settings.state_dir / "search" / store.hash,
         clock=runtime.clock,
         first_version=await asyncio.to_thread(part.ledger.next_version),
@@ -131,5 +131,5 @@ def _rebuilt(part: BatchPart) -> list[Part]:
     return [planned for planned in IMPORTS if planned in (part.batch.planned or ())]
 
 
-def _store(runtime: StoreSearch, part: BatchPart) -> Store:
-    return runtime.stores.get(part.batch.store_hash or "")
+async def _store(runtime: StoreSearch, part: BatchPart) -> Store:
+    return await asyncio.to_thread(runtime.stores.get, part.batch.store_hash or "")

@@ -127,7 +127,7 @@ def test_a_document_is_explained_from_both_sides(shop: Shop) -> None:
 
 
 def test_newest_batch_of_its_part_is_found_behind_hundreds_of_others(indexed: Shop):
-    newest = indexed.pipeline.ledger.list(store_hash=indexed.hash, limit=1)[0]
+    newest = indexed.pipeline.ledger.list(scope=f"store:{indexed.hash}", limit=1)[0]
     with indexed.pipeline.ledger.session() as session:
         for number in range(501):
             session.add(SyncBatch(**CLAIMED, scope=newest.scope, store_hash=indexed.hash, dagster_run_id=str(number)))
