@@ -14,8 +14,6 @@ from typing import Annotated, Literal
 from dotenv import dotenv_values
 from pydantic import AnyHttpUrl, Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from sync_pipeline.errors import UsageError
 
@@ -67,6 +65,9 @@ class Settings(BaseSettings):
     def _is_postgres(cls, value: str | None) -> str | None:
         if value is None:
             return None
+        from sqlalchemy.engine import make_url  # noqa: PLC0415 - half of the start of a command that needs no database
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
         try:
             url = make_url(value)
         except ArgumentError:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from sync_pipeline.api.problems import RETRY_AFTER, ProblemError
 from sync_pipeline.batches.database import check_server, reachable
-from sync_pipeline.batches.schema import newest_revision, revision
+from sync_pipeline.batches.schema import NEWEST_REVISION, revision
 from sync_pipeline.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def health_router(engine: Engine) -> APIRouter:
     """The two routes, for a ledger."""
     router = APIRouter(prefix="/health", tags=["health"])
     thread = ThreadPoolExecutor(1, "health")  # one look at a time, however many ask
-    needed = newest_revision()
+    needed = NEWEST_REVISION
 
     @router.get("/live", summary="Whether the process answers")
     async def live() -> Response:

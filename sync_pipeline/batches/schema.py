@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from sync_pipeline.batches.base import SCHEMA
@@ -21,29 +17,31 @@ if TYPE_CHECKING:
 UPGRADE_LOCK = 7_265_001
 
 
+#: The newest revision, as a constant: asking Alembic for it takes 0.1 CPU-seconds of every command.
+NEWEST_REVISION = "0005"
+
+
 def upgrade(engine: Engine) -> str:
     """Creates or upgrades the ledger; returns the revision. Raises LedgerUnavailableError."""
     check_server(engine)
+    with reachable(engine), engine.connect() as connection:
+        if revision(connection) == NEWEST_REVISION:
+            return NEWEST_REVISION
+    from alembic import command  # noqa: PLC0415 - only who upgrades needs it
+    from alembic.config import Config  # noqa: PLC0415
+
     with reachable(engine), engine.begin() as connection, more_patient(connection, LONG_WORK):
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        command.upgrade(_config(connection), "head")
+        config = Config()
+        config.set_main_option("script_location", "sync_pipeline.batches:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
         return revision(connection) or ""
 
 
 def revision(connection: Connection) -> str | None:
     """The ledger's revision in this database, or None before the first upgrade."""
-    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-    return context.get_current_revision()
-
-
-def newest_revision() -> str:
-    """The revision that this version of the project needs."""
-    return ScriptDirectory.from_config(_config(None)).get_current_head() or ""
-
-
-def _config(connection: Connection | None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", "sync_pipeline.batches:migrations")
-    config.attributes["connection"] = connection
-    return config
+    if connection.scalar(text(f"SELECT to_regclass('{SCHEMA}.alembic_version')")) is None:
+        return None
+    return connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version"))  # noqa: S608 - a constant

@@ -13,13 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
-from sqlalchemy import make_url
 
-from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, reachable
-from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.schema import newest_revision, revision, upgrade
 from sync_pipeline.cli.output import note
-from sync_pipeline.core import keyring_of
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines
 from sync_pipeline.logs import configure_logging
@@ -31,6 +26,7 @@ from sync_pipeline.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.secrets import Keyring
     from sync_pipeline.pipeline import Pipeline
 
@@ -103,6 +99,17 @@ class Environment:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger. The embedded one is upgraded here; another one is never changed without `db upgrade`."""
+        # The slow half of a command's start; not all need it.
+        from sync_pipeline.batches.database import (  # noqa: PLC0415
+            LedgerUnavailableError,
+            address,
+            check_server,
+            make_engine,
+            reachable,
+        )
+        from sync_pipeline.batches.ledger import Ledger  # noqa: PLC0415
+        from sync_pipeline.batches.schema import NEWEST_REVISION, revision, upgrade  # noqa: PLC0415
+
         url = self.given.database_url or self.engines.url("postgres")
         engine = make_engine(url, pool_size=self.given.db_pool_size)
         if self.given.database_url is None:
@@ -111,9 +118,9 @@ class Environment:
             check_server(engine)
             with reachable(engine), engine.connect() as connection:
                 found = revision(connection)
-            if found != newest_revision():
+            if found != NEWEST_REVISION:
                 raise LedgerUnavailableError(
-                    f"the ledger in {address(url)} is at revision {found or 'none'}, {newest_revision()} is needed: "
+                    f"the ledger in {address(url)} is at revision {found or 'none'}, {NEWEST_REVISION} is needed: "
                     "run `sync-pipeline db upgrade`"
                 )
         return Ledger(engine, nouns=nouns_of(PIPELINES))
@@ -121,6 +128,8 @@ class Environment:
     @cached_property
     def keyring(self) -> Keyring:
         """The keys to the secrets in the ledger."""
+        from sync_pipeline.core import keyring_of  # noqa: PLC0415 - as above
+
         return keyring_of(self.given)
 
     @cached_property
@@ -141,6 +150,8 @@ class Environment:
 
     def exports(self) -> dict[str, str]:
         """The variables with which Dagster's own commands and processes work on this ledger and these engines."""
+        from sqlalchemy import make_url  # noqa: PLC0415 - as above
+
         settings = self.settings
         self.ledger  # noqa: B018 - upgraded before anyone uses it
         dagster_url = make_url(self.dagster_url).set(drivername="postgresql+psycopg2")

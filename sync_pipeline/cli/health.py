@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from sync_pipeline.batches.database import check_server, make_engine, reachable
 from sync_pipeline.batches.lanes import refusals
-from sync_pipeline.batches.schema import newest_revision, revision
+from sync_pipeline.batches.schema import NEWEST_REVISION, revision
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, say
@@ -55,7 +55,7 @@ def _ledger(here: Environment) -> str:
     version = check_server(engine)
     with reachable(engine), engine.connect() as connection:
         found = revision(connection)
-    return f"PostgreSQL {version}, revision {found} of {newest_revision()}"
+    return f"PostgreSQL {version}, revision {found} of {NEWEST_REVISION}"
 
 
 def _fencing(here: Environment) -> str:

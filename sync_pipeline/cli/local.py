@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.batches.database import address, make_engine
-from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, errors, say
-from sync_pipeline.cli.store_search import demo as demonstration
 from sync_pipeline.errors import ServiceUnavailableError, one_line
 from sync_pipeline.local.api_service import run_api
 from sync_pipeline.local.dagster_services import run_dagster
@@ -58,6 +55,8 @@ def demo(
     as_json: Json = False,
 ) -> int:
     """A sandbox store, one All batch end to end, and a search that shows synonyms and stop words at work."""
+    from sync_pipeline.cli.store_search import demo as demonstration  # noqa: PLC0415 - `down` needs none of it
+
     with environment("demo", idle=0.0) as here, exclusive(here.given.state_dir, "demo") as right, _stoppable() as stop:
         here.use_sandbox()
         report = demonstration.run(here)
@@ -105,6 +104,9 @@ def database() -> None:
 @db.command("upgrade")
 def upgrade_database(as_json: Json = False) -> None:
     """Creates or upgrades the ledger's tables."""
+    from sync_pipeline.batches.database import address, make_engine  # noqa: PLC0415 - `down` needs no database
+    from sync_pipeline.batches.schema import upgrade  # noqa: PLC0415
+
     with environment("db upgrade") as here:
         url = here.given.database_url or here.engines.url("postgres")
         engine = make_engine(url)

@@ -6,18 +6,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from sync_pipeline.batches.base import SCHEMA, Base
 from sync_pipeline.batches.database import LedgerUnavailableError, address, check_server, make_engine, psycopg_url
 from sync_pipeline.batches.ledger import Ledger
-from sync_pipeline.batches.schema import newest_revision, revision, upgrade
+from sync_pipeline.batches.schema import NEWEST_REVISION, revision, upgrade
+
+
+def test_newest_revision_is_the_head_of_the_migrations():
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline.batches:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST_REVISION
 
 
 def test_migrations_and_models_agree(empty_database_url: str):
     engine = make_engine(empty_database_url)
-    assert upgrade(engine) == newest_revision()
+    assert upgrade(engine) == NEWEST_REVISION
     with engine.connect() as connection:
         options = {
             "include_schemas": True,
@@ -35,9 +43,9 @@ def test_migrations_and_models_agree(empty_database_url: str):
 def test_upgrading_twice_at_once_is_harmless(empty_database_url: str):
     engines = [make_engine(empty_database_url) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
-        assert set(pool.map(upgrade, engines)) == {newest_revision()}
+        assert set(pool.map(upgrade, engines)) == {NEWEST_REVISION}
     with engines[0].connect() as connection:
-        assert revision(connection) == newest_revision()
+        assert revision(connection) == NEWEST_REVISION
     for engine in engines:
         engine.dispose()
 

@@ -227,6 +227,19 @@ def test_verify_batch_without_repair_holds_no_lane_and_its_check_tells(shelf: Sh
     assert shelf.ledger.get(batch.id).counts["verify"]["in_step"]
 
 
+def test_assets_materialized_with_all_their_checks_are_one_batch_and_the_check_alone_another(shelf: Shelf):
+    shelf.tick()
+    job = build_assembly([shelf.toy], **shelf.resources).definitions.resolve_implicit_global_asset_job_def()
+    options: dict[str, Any] = {"instance": shelf.instance, "partition_key": "a"}
+    assert job.execute_in_process(**options).success
+    assert [(one.type, one.status) for one in shelf.ledger.list()] == [("all", "completed")]
+    check = dg.AssetCheckKey(dg.AssetKey(["toy", "notes"]), "in_step")
+    alone = job.get_subset(asset_selection=set(), asset_check_selection={check})
+    done = alone.execute_in_process(instance=shelf.instance, tags={"dagster/partition": "a"})
+    assert [(one.passed, one.check_name) for one in done.get_asset_check_evaluations()] == [(True, "in_step")]
+    assert [(one.type, one.trigger) for one in shelf.ledger.list()] == [("verify", "manual"), ("all", "manual")]
+
+
 def test_schedule_makes_batches_of_every_type(shelf: Shelf, clock: ManualClock):
     for kind in ("all", "verify"):
         add_schedule(shelf.ledger, shelf.toy.ask(Ask("a", kind)), cron="0 2 * * *")
