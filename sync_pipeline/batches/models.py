@@ -190,7 +190,7 @@ class SyncedKey(Base):
     """What a scope's last synchronisation saw of what has no date of its own.
 
     ``value`` is what documents took from it. Of ``kind`` brand and category: the name, the full path (empty when there
-    is none); of a writer's kind (pipelines/store_search/store_memory.py): a fact of the store itself.
+    is none); of a writer's kind (store_search/source/store_settings.py): a fact of the store itself.
     """
 
     __tablename__ = "synced_keys"

@@ -1,7 +1,7 @@
 """What a group of events asks for: the present records fetched, and the indices brought up to date with them.
 
 What belongs here: which records a group needs, and which batches it asks for. What does not: claiming, acknowledging
-and the loop (drain.py), facts that age (store_facts.py), and which indices are written (event_delivery.py).
+and the loop (drain.py), facts that age (source/reference_data.py), and which indices are written (targets.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Claim → fetch the current records → deliver → acknowledge, again and again. Events carry no state, so their order and
 their repetition do not matter. What belongs here: the loop, its ends, and events that cannot be done. What does not:
-the queue (batches/event_claims.py), what an event is about (events.py), and what a group of them needs (event_work.py).
+the queue (claims.py), what an event is about (scopes.py), and what a group of them needs (apply.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The webhooks of a store at BigCommerce: which it shall have, made and kept so, and what a gap in them asks for.
 
-What belongs here: scopes, destination and secret header of our hooks. What does not: what events mean (events.py),
+What belongs here: scopes, destination and secret header of our hooks. What does not: what events mean (scopes.py),
 taking them in (api/), and HTTP to BigCommerce (connectors).
 """
 

@@ -1,7 +1,7 @@
 """The index behind each kind of document: settings, text analysis and mappings, as data. Pure; it calls nothing.
 
 What belongs here: which fields there are and how their text is understood. What does not: how a query uses them
-(search_request.py), how a record becomes a document (documents.py), and calls to the cluster (connectors).
+(search/request.py), how a record becomes a document (documents/), and calls to the cluster (connectors).
 
 The text analysis, in order: split at word borders, lower case, drop accents, take off elided articles ("l'eau"), then
 only when searching synonyms and stop words, then the stemmer. The index keeps stop words, so that a query made only of

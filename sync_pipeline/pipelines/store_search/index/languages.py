@@ -1,7 +1,7 @@
 """What Elasticsearch's text analysis needs to know about a store's language.
 
 What belongs here: the mapping from BigCommerce's language code to a stemmer, elided articles and default stop words.
-What does not: analyzers (index_definition.py) and the words themselves (stop_word_lists.py).
+What does not: analyzers (definition.py) and the words themselves (stop_word_lists.py).
 
 A stemmer is listed only if Elasticsearch has it built in (reference: "Stemmer token filter"), under a name that every
 engine the project runs on knows, and if it works on words without accents, which rules Turkish out (vowel harmony). For

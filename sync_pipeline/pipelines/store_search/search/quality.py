@@ -1,6 +1,6 @@
 """Saved queries: what a store's search ought to find, and how well it does. A measure, not a guess.
 
-What belongs here: running them and reckoning. What does not: keeping them (batches/saved_queries.py).
+What belongs here: running them and reckoning. What does not: keeping them (stores/saved_queries.py).
 
 A query succeeds if every expected document is among its first ``top`` hits. The reciprocal rank of a query is 1 / rank
 of the first expected document there (0 when there is none); its mean over all queries is the usual MRR.

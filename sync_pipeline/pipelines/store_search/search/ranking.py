@@ -1,7 +1,7 @@
 """How a shopper's words find documents and rank them, as a query.
 
 What belongs here: matching and ranking. What does not: filters, facets, sorting and paging, and why the request is as
-it is for whoever sends it (search_request.py); fields and analysis (index_definition.py).
+it is for whoever sends it (request.py); fields and analysis (index/definition.py).
 
 Engines disagree on ``operator: and`` and cross-field matching with synonyms, and some ignore ``copy_to``. So words that
 count synonyms are asked for with ``minimum_should_match`` and as a phrase in single fields, and words that are spread

@@ -2,8 +2,8 @@
 the shop's own application. docs/search.md explains it to whoever sends it.
 
 What belongs here: the body as a whole: filters, facets, sorting, paging, highlights. What does not: how words match and
-rank (ranking.py), what filters and facets are made of (their modules), fields and analysis (index_definition.py), and
-the call itself (serving.py).
+rank (ranking.py), what filters and facets are made of (their modules), fields and analysis (index/definition.py), and
+the call itself (client.py).
 
 Send it to the alias ``store-{hash}`` (products, categories, pages, posts) or to the alias of one kind. How it decides:
 

@@ -1,6 +1,6 @@
 """Suggestions while a shopper types: products and categories whose names begin so. One small, fast, documented body.
 
-What belongs here: the request and its version. What does not: the search that follows (search_request.py).
+What belongs here: the request and its version. What does not: the search that follows (request.py).
 """
 
 from __future__ import annotations

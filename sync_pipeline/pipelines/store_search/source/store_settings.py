@@ -1,7 +1,7 @@
 """The store's own facts (currency, address) that documents were written with, as the ledger remembers them by writer.
 
 An import remembers them when its whole index shows them, a drain before it writes a single document with them. What
-belongs here: the comparison with the store as it is now. What does not: reading the store (source.py).
+belongs here: the comparison with the store as it is now. What does not: reading the store (store_source.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Edits of a store's own stop words and synonym rules: checked, then kept in the ledger, all of them or none.
 
 What belongs here: what a command may do with a store's words, and the bounds. What does not: what a word or a rule is
-(words.py), and how words reach searches (search_words.py).
+(rules.py), and how words reach searches (apply.py).
 """
 
 from __future__ import annotations
