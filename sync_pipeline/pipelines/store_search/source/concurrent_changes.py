@@ -2,7 +2,8 @@
 
 A batch reads the names and paths once and the products for minutes, so a product that a drain has already brought up to
 date may be written again as it was, with a newer version. What belongs here: noticing that, so that an incremental
-batch finds such products. What does not: reading the facts (store_source.py) and finding the products (imports/changes.py).
+batch finds such products. What does not: reading the facts (store_source.py) and finding the products
+(imports/changes.py).
 """
 
 from __future__ import annotations
