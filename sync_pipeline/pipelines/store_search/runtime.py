@@ -104,7 +104,8 @@ class StoreSearch:
 
     async def drain(self, part: BatchPart, *, linger: float = LINGER, longest: float = LONGEST) -> dict[str, Any]:
         """Applies the store's webhook events until none came for ``linger`` seconds, ``longest`` at most; figures."""
-        return await Drain(self, part, self.stores.get(_hash(part)), linger=linger, longest=longest).run()
+        store = await asyncio.to_thread(self.stores.get, _hash(part))
+        return await Drain(self, part, store, linger=linger, longest=longest).run()
 
     def newest_stats(self, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
         """The figures of an import: this run's, or those of the store's newest batch that finished it."""
