@@ -42,11 +42,13 @@ def upgrade() -> None:
     # Every store that there is gets the weekly verify that a new one comes with: on the next Sunday at 5:15 UTC.
     op.execute("""
         INSERT INTO sync_pipeline.sync_schedules
-            (pipeline, scope, store_hash, type, mode, cron, timezone, active, next_run_at, created_at, updated_at)
+            (pipeline, scope, store_hash, type, mode, cron, timezone, active, next_run_at, created_at, updated_at,
+            paused_reason)
         SELECT 'store_search', 'store:' || hash, hash, 'verify', 'full', '15 5 * * 0', 'UTC', true,
             date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-                + interval '6 days 5 hours 15 minutes', now(), now()
-        FROM sync_pipeline.stores
+                + interval '6 days 5 hours 15 minutes', now(), now(),
+            CASE WHEN uninstalled_at IS NOT NULL THEN 'uninstalled' END
+        FROM sync_pipeline.stores ORDER BY hash
     """)
     op.create_index("ix_sync_batches_scope_id", "sync_batches", ["scope", sa.text("id DESC")], schema=SCHEMA)
     op.create_index(

@@ -117,7 +117,7 @@ class Drain:
             cluster = await stack.enter_async_context(self.pipeline.cluster())
             await cluster.check()
             catalog = await stack.enter_async_context(self.pipeline.catalog(self.store))
-            wait = stack.enter_context(listening(ledger, self.store.hash))
+            wait = await asyncio.to_thread(stack.enter_context, listening(ledger, self.store.hash))
             facts = await stack.enter_async_context(
                 ReferenceData(catalog, ledger, scope=batch.scope, batch_id=batch.id, clock=clock)
             )
