@@ -23,7 +23,7 @@ CHAIN = ["stop_words", "synonyms", "search_index", "products", "categories", "bl
 def test_an_all_batch_materializes_the_chain_and_ends_completed(shop: Shop):
     batch, result = shop.run()
     assert result.success
-    materialized = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
+    materialized = [event.asset_key.path[-1] for event in result.get_asset_materialization_events()]
     assert sorted(materialized) == sorted(CHAIN)
     assert materialized.index("search_index") > max(materialized.index("stop_words"), materialized.index("synonyms"))
     assert (batch.status, batch.dagster_run_id, sorted(batch.planned or [])) == (
@@ -131,7 +131,7 @@ def test_a_failing_import_fails_its_batch_and_leaves_the_old_index_and_the_other
     assert batch.error["kind"] == "unauthorized"
     assert batch.error["store"] == shop.hash
     assert batch.error["message"].startswith(f"blog_posts: BigCommerce store {shop.hash}: ")
-    materialized = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+    materialized = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}
     assert {"products", "categories"} <= materialized
     assert "blog_posts" not in materialized
     assert shop.documents()["product-102"]["name"] == "Renamed meanwhile"
