@@ -70,7 +70,7 @@ def test_every_import_has_its_checks(definitions: dg.Definitions):
     assert checks == {
         (asset, check)
         for asset in ("store_search/products", "store_search/categories", "store_search/blog_posts")
-        for check in ("books_balance", "index_count", "aliases")
+        for check in ("books_balance", "index_count", "aliases", "in_step")
     }
 
 

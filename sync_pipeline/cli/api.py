@@ -11,6 +11,8 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.output import say
 from sync_pipeline.logs import configure_logging
+from sync_pipeline.pipeline import nouns_of
+from sync_pipeline.pipelines.registry import PIPELINES
 from sync_pipeline.pipelines.store_search.stores.stores import Stores
 
 
@@ -29,7 +31,11 @@ def api(
         listener = listen(host or here.given.api_host, here.given.api_port if port is None else port)
         # Also without its server, or with one that is not upgraded yet, it starts, and answers that it is not ready.
         url = here.given.database_url
-        ledger = here.ledger if url is None else Ledger(make_engine(url, pool_size=here.given.db_pool_size))
+        ledger = (
+            here.ledger
+            if url is None
+            else Ledger(make_engine(url, pool_size=here.given.db_pool_size), nouns=nouns_of(PIPELINES))
+        )
         app = build_app(Stores(ledger, here.keyring), signatures=here.given.sync_pipeline_webhook_signature == "log")
         say(f"listening on {address_of(listener)}")
         serve(app, listener)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -23,22 +23,44 @@ from sync_pipeline.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
+    from sync_pipeline.backoff import Backoff
+    from sync_pipeline.clock import Clock
     from sync_pipeline.delivery.bisection import Chunk
-    from sync_pipeline.delivery.deliver import Delivery
+    from sync_pipeline.delivery.books import Books
+    from sync_pipeline.delivery.destination import Destination
     from sync_pipeline.operations import Filtered, ItemResult, Unchanged
 
     #: What became of one operation of a chunk; an operation is what is to be sent instead of it, at once.
     _Result: TypeAlias = ItemResult | Operation[Any]
 
 
+class Surroundings(Protocol):
+    """What a writer needs of its delivery; ``Delivery`` says what each of them is."""
+
+    destination: Destination[Any]
+    fence: Callable[[], None]
+    record_tombstones: Callable[[Sequence[Operation[Any] | Filtered]], Mapping[str, int]]
+    supersede: Callable[[Mapping[str, int]], None]
+    on_written: Callable[[Sequence[str]], None] | None
+    reread: Callable[[Sequence[Operation[Any]]], Awaitable[Sequence[Operation[Any] | Outcome]]] | None
+    books: Books
+    min_version: int
+    backoff: Backoff
+    clock: Clock
+
+    async def give_up(self, rejected: Sequence[Rejected]) -> None:
+        """Books records that cannot be delivered, and stores them as dead letters."""
+        ...
+
+
 @dataclass(frozen=True)
 class ChunkWriter:
     """One of a delivery's writers."""
 
-    delivery: Delivery
+    delivery: Surroundings
 
     async def deliver(self, chunk: Chunk) -> None:
         """Writes the chunk until every operation has an outcome. One that is too large goes in halves."""

@@ -103,6 +103,7 @@ def test_a_failed_batch_says_what_went_wrong_where_and_when_and_can_be_retried(l
         "part": "products",
         "store": "abc",
         "exit_status": 1,
+        "retry": "never",
         "at": clock.now().isoformat(),
     }
     again = ledger.retry(batch.id)

@@ -101,7 +101,7 @@ def test_the_figures_are_of_the_last_seven_days_and_of_what_is_not_over(ledger: 
         batch = ledger.request(REQUEST)
         clock.advance(seconds)
         ledger.complete(ledger.claim(batch.id, run_id=f"run-{batch.id}", planned=[]))
-    ended(ledger, replace(REQUEST, store_hash="xyz", scope="store:xyz"), fails=True)
+    ended(ledger, replace(REQUEST, scope="store:xyz"), fails=True)
     found = statistics(ledger)
     assert found.by_status == {"pending": 1, "processing": 0, "completed": 3, "failed": 1}
     assert (found.success_share, found.median_seconds, found.failures) == (0.75, 20.0, {"xyz": 1})

@@ -19,7 +19,7 @@ from sync_pipeline_tests.commands import Commands
         (["sync", "run", "--store", "nope", "--mode", "sideways"], "mode 'sideways' is unknown"),
         (["sync", "run", "--store", "nope", "--delay", "5"], "--delay goes with --enqueue"),
         (["sync", "run", "--store", "nope", "--delay", "-5"], "greater than or equal to 0"),
-        (["sync", "run"], "Missing option '--store'"),
+        (["sync", "run"], "say what is meant: --store HASH, or --pipeline P --scope S"),
         (["sync", "run", "--store", "nope", "--ids", "1,2"], "mode selective and ids go together"),
         (["sync", "run", "--store", "nope", "--mode", "selective"], "mode selective and ids go together"),
         (

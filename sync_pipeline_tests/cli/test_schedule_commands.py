@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from sync_pipeline.batches.requests import Mode
-from sync_pipeline.pipelines.store_search.stores.default_schedules import default_times
+from sync_pipeline.pipelines.store_search.stores.default_schedules import default_times, weekly_time
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests.commands import Commands
 
 
-def test_a_new_store_gets_a_nightly_and_an_hourly_batch_in_its_own_time_zone(commands: Commands, store: str):
+def test_new_store_gets_nightly_hourly_and_weekly_batches_in_its_own_time_zone(commands: Commands, store: str):
     shown = commands("stores", "show", store, "--json").json()["schedules"]
     assert [(one["mode"], one["type"], one["timezone"], one["active"]) for one in shown] == [
         ("full", "all", "Europe/London", True),
         ("incremental", "all", "Europe/London", True),
+        ("full", "verify", "Europe/London", True),
     ]
-    assert [one["cron"] for one in shown] == list(default_times(store).values())
+    assert [one["cron"] for one in shown] == [*default_times(store).values(), weekly_time(store)]
     assert f'at \\"{shown[0]["cron"]}\\" Europe/London, next ' in commands("stores", "show", store).out
 
 
@@ -64,7 +65,7 @@ def test_a_schedule_is_tried_added_changed_and_removed(commands: Commands, store
     assert "inactive" in commands("schedules", "change", number, "--inactive").out
     assert "does not recur" in commands("schedules", "change", number, "--mode", "selective").failed_in_one_line(2)
     listed = commands("schedules", "list", "--store", store, "--json").json()
-    assert [(one["id"], one["active"]) for one in listed] == [(1, True), (2, True), (int(number), False)]
+    assert [(one["id"], one["active"]) for one in listed] == [(1, True), (2, True), (3, True), (int(number), False)]
     assert "5 4 * * 1" in commands("schedules", "list").out
     assert commands("schedules", "remove", number, "--json").json() == {"removed": int(number)}
     malformed = commands("schedules", "add", "--store", store, "--cron", "0 0 30 2 *")

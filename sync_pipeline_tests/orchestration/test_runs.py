@@ -64,12 +64,21 @@ def test_runs_that_ended_long_ago_go_with_their_logs_the_oldest_first(instance: 
 def test_partitions_go_unless_wanted_or_in_use(instance: dg.DagsterInstance):
     instance.add_dynamic_partitions("store_search_stores", ["wanted", "in-use", "removed"])
     run_in_flight(instance, **{PARTITION_TAG: "in-use"})
-    assert keep_partitions(instance, "stores", ["wanted", "new"]) == ["removed"]
-    assert set(instance.get_dynamic_partitions("stores")) == {"wanted", "in-use"}
+    assert keep_partitions(instance, "store_search_stores", ["wanted", "new"]) == ["removed"]
+    assert set(instance.get_dynamic_partitions("store_search_stores")) == {"wanted", "in-use"}
 
 
 def batch_of(run_id: str | None = None) -> SyncBatch:
-    return SyncBatch(id=12, attempt=2, type="all", trigger="manual", lane="bulk", dagster_run_id=run_id)
+    return SyncBatch(
+        id=12,
+        pipeline="store_search",
+        scope="store:abc",
+        attempt=2,
+        type="all",
+        trigger="manual",
+        lane="bulk",
+        dagster_run_id=run_id,
+    )
 
 
 def test_a_run_that_is_over_unknown_or_not_dagsters_to_stop_is_left_alone(instance: dg.DagsterInstance):

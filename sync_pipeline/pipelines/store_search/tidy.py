@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, literal
 
+from sync_pipeline.batches.patience import LONG_WORK, more_patient
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline.pipelines.store_search.index.cleanup import remove_orphaned_indices
 
@@ -31,5 +32,5 @@ def delete_old_events(ledger: Ledger) -> int:
     old = delete(WebhookEvent).where(
         WebhookEvent.state.in_(("done", "coalesced", "dead")), WebhookEvent.done_at < ledger.clock.now() - EVENTS_KEPT
     )
-    with ledger.session() as session:
+    with ledger.session() as session, more_patient(session.connection(), LONG_WORK):
         return len(session.execute(old.returning(literal(1))).all())

@@ -163,8 +163,14 @@ def test_who_was_overtaken_publishes_removes_and_changes_nothing(shop: Shop):
     before = shop.indices()
     [old] = [name for name, aliases in before.items() if "-products-" in name and not aliases]
 
+    [live] = [name for name, aliases in before.items() if "-products-" in name and aliases]
+
     async def publish(build: StoreBuild) -> None:
         await build.publish(PRODUCTS, old, documents=await build.indices.count(old))
+
+    async def publish_again(build: StoreBuild) -> None:
+        # Nothing is to be carried over, so only the fence before the swap can refuse.
+        await build.publish(PRODUCTS, live, documents=await build.indices.count(live))
 
     async def put_synonyms(build: StoreBuild) -> None:
         await build.put_synonyms()
@@ -172,7 +178,7 @@ def test_who_was_overtaken_publishes_removes_and_changes_nothing(shop: Shop):
     async def remove(build: StoreBuild) -> None:
         await build.remove_orphaned(PRODUCTS)
 
-    for work in (publish, put_synonyms, remove):
+    for work in (publish, publish_again, put_synonyms, remove):
         with pytest.raises(FencedError), overtaken(shop) as part:
             working(shop, part, work)
         assert shop.indices() == before, work.__name__

@@ -15,6 +15,7 @@ from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.connectors.elasticsearch.bulk import BulkIndex
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.operations import Action, Operation, Outcome
+from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -54,7 +55,8 @@ def step(shop: Shop, part: Part) -> dict[str, Any]:
     run_id = secrets.token_hex(8)
     request = replace(store_request(shop.hash, BatchType(part.value.replace("_", "-"))), reserved_for=run_id)
     with batch_part(shop.pipeline.ledger, Run(run_id=run_id, planned=(part.value,), request=request)) as held:
-        asyncio.run(getattr(shop.pipeline, part.value)(held))
+        work = {Part.STOP_WORDS: sync.apply_stop_words, Part.SYNONYMS: sync.apply_synonyms}[part]
+        asyncio.run(work(shop.pipeline, held))
     batch = shop.pipeline.ledger.get(held.batch.id)
     assert batch.status == "completed"
     return batch.counts[part.value]
