@@ -22,9 +22,7 @@ from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
-from sync_pipeline.pipelines.store_search.events import models as _events  # noqa: F401 - they add their tables
-from sync_pipeline.pipelines.store_search.stores import models as _stores  # noqa: F401
-from sync_pipeline.pipelines.store_search.stores import word_models as _words  # noqa: F401
+from sync_pipeline.pipelines.registry import PIPELINES
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.longest_first import pytest_collection_modifyitems
 from sync_pipeline_tests.recovery_times import pytest_terminal_summary
@@ -34,6 +32,9 @@ __all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
 # How fast a machine draws examples is no property of the project.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# Importing them adds their tables to the ledger's.
+TABLES = [module for pipeline in PIPELINES for module in pipeline.tables()]
 
 REAL_SERVERS = {name: os.environ.get(name) for name in ("DATABASE_URL", "ELASTICSEARCH_URL")}
 

@@ -11,7 +11,7 @@ from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import request_due
 from sync_pipeline.core import Core
-from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.runs import close_batch, daily, delete_old_runs, keep_partitions, run_request
 
@@ -87,13 +87,30 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         for lost in reap(ledger):
             context.log.warning("batch %s of %s was lost with its run", lost.id, lost.scope)
         known = [scope for member in members for scope in member.pipeline.scopes(ledger)]
-        startable = [*due(ledger, names), *due(ledger, names, lane=None)]
+        startable = _with_jobs(context, core, members, [*due(ledger, names), *due(ledger, names, lane=None)])
         requested = run_requests(context, members, startable, known)
         if not requested.run_requests and not requested.dynamic_partitions_requests:
             return dg.SkipReason("no batch is pending")
         return requested
 
     return pending_batches
+
+
+def _with_jobs(
+    context: dg.SensorEvaluationContext, core: Core, members: Sequence[Member], batches: Sequence[SyncBatch]
+) -> list[SyncBatch]:
+    """Those that a job runs; fails the others, whose type is gone from the configuration, so that they stop none."""
+    by_name = {member.pipeline.name: member for member in members}
+    runnable = []
+    for batch in batches:
+        try:
+            by_name[batch.pipeline].job(batch.type)
+        except UsageError as error:
+            context.log.error("batch %s of %s cannot be run: %s", batch.id, batch.scope, one_line(error))
+            core.ledger.fail(batch, kind=error.kind, message=one_line(error), exit_status=error.exit_status)
+        else:
+            runnable.append(batch)
+    return runnable
 
 
 def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:

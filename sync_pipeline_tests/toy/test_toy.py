@@ -211,6 +211,17 @@ def test_sensor_starts_batches_of_its_scopes_and_the_ledger_retries_them(shelf: 
     assert set(shelf.copies()) == {"1", "2"}
 
 
+def test_batch_of_a_type_that_is_gone_fails_and_stops_no_other(shelf: Shelf):
+    gone = shelf.ledger.request(BatchRequest("toy", "toy:b", "gone"))
+    batch = shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
+    assert [request.tags["sync_pipeline/batch"] for request in shelf.tick()] == [str(batch.id)]
+    failed = shelf.ledger.get(gone.id)
+    assert (failed.status, (failed.error or {})["message"]) == (
+        "failed",
+        "toy has no job for batches of type 'gone'",
+    )
+
+
 def test_verify_batch_without_repair_holds_no_lane_and_its_check_tells(shelf: Shelf):
     shelf.tick()
     shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
