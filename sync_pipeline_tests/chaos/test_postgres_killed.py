@@ -30,7 +30,7 @@ from sync_pipeline_tests.schedules import schedules
 from sync_pipeline_tests.waiting import wait_for
 
 SCHEDULES = schedules(1)
-pytestmark = [pytest.mark.chaos, pytest.mark.real_elasticsearch, pytest.mark.timeout(120 + 30 * SCHEDULES)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 + 30 * SCHEDULES)]
 
 
 @pytest.fixture(scope="module")
