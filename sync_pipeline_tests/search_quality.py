@@ -36,8 +36,8 @@ from sync_pipeline.pipelines.store_search.types import KINDS
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline_tests import quality_queries
 from sync_pipeline_tests.connectors.elasticsearch.stores import own_store
+from sync_pipeline_tests.real_shop import REAL_SHOP
 
-VENIA = Path(__file__).parents[2] / "shared" / "stores" / "venia"
 TOKEN = "a-token"
 OURS = "search request"
 
@@ -54,7 +54,7 @@ class Subject:
 
 
 DEMO = Subject("Harbour & Pine", None, quality_queries.DEMO_SYNONYMS, quality_queries.DEMO, quality_queries.DEMO_UNSEEN)
-REAL = Subject("Venia", VENIA, quality_queries.VENIA_SYNONYMS, quality_queries.VENIA, quality_queries.VENIA_UNSEEN)
+REAL = Subject("Venia", REAL_SHOP, quality_queries.VENIA_SYNONYMS, quality_queries.VENIA, quality_queries.VENIA_UNSEEN)
 
 
 def default_multi_match(query: str, *, size: int) -> dict[str, Any]:

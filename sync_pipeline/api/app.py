@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,17 @@ from sync_pipeline.api.health import health_router
 from sync_pipeline.api.problems import answer_with_problems
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sync_pipeline.pipelines.store_search.stores.stores import Stores
 
 
-def build_app(stores: Stores, *, signatures: bool = True) -> FastAPI:
-    """The application on the ledger of ``stores``. ``signatures``: whether webhooks' signatures are looked at."""
-    receiver = Receiver(stores, signatures=signatures)
+def build_app(stores: Stores, *, signatures: bool = True, monotonic: Callable[[], float] = time.monotonic) -> FastAPI:
+    """Build the application on the ledger of ``stores``.
+
+    ``signatures``: whether webhooks' signatures are looked at. ``monotonic``: seconds, for budgets and what is kept.
+    """
+    receiver = Receiver(stores, signatures=signatures, monotonic=monotonic)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,10 +28,10 @@ KEY = new_key_entry("k1")
 
 
 @contextmanager
-def serving(stores: Stores) -> Iterator[httpx.Client]:
-    """A client of a receiver that runs in a thread of this process."""
+def serving(stores: Stores, monotonic: Callable[[], float] = time.monotonic) -> Iterator[httpx.Client]:
+    """A client of a receiver that runs in a thread of this process, on that clock."""
     listener = listen("127.0.0.1", 0)
-    server = build_server(build_app(stores))
+    server = build_server(build_app(stores, monotonic=monotonic))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     wait_for(lambda: server.started, what="the receiver")

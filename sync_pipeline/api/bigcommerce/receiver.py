@@ -7,6 +7,7 @@ of the answers are errors: so nothing here asks anything but the ledger.
 from __future__ import annotations
 
 import hmac
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from sync_pipeline.pipelines.store_search.events.inbox import store_events
 from sync_pipeline.pipelines.store_search.stores.stores import is_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sync_pipeline.api.bigcommerce.store_secrets import StoreSecrets
     from sync_pipeline.pipelines.store_search.stores.stores import Stores
 
@@ -68,8 +71,8 @@ _DOCUMENTED: dict[str, Any] = {
 class Receiver:
     """Takes webhooks for the stores of a ledger. ``writer.run()`` must run beside it."""
 
-    def __init__(self, stores: Stores, *, signatures: bool) -> None:
-        self.secrets = SecretCache(stores)
+    def __init__(self, stores: Stores, *, signatures: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.secrets = SecretCache(stores, monotonic)
         self.writer = EventWriter(partial(store_events, stores.ledger))
         self.signatures = SignatureWatch() if signatures else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,8 +22,8 @@ from sync_pipeline.connectors.bigcommerce.records import (
     Tree,
     Variant,
 )
+from sync_pipeline_tests.real_shop import real_shop
 
-VENIA = Path(__file__).parents[4] / "shared" / "stores" / "venia"
 COLLECTIONS: dict[str, type[msgspec.Struct]] = {
     "store": Store,
     "channels": Channel,
@@ -55,9 +54,8 @@ def decode(struct: type[msgspec.Struct], **fields: object) -> Any:
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_every_record_of_the_real_shop_decodes_to_what_it_says(collection: str) -> None:
-    if not VENIA.is_dir():
-        pytest.skip("../shared/stores/venia is not there")
-    rows = json.loads((VENIA / f"{collection}.json").read_text("utf-8"))
+    folder = real_shop()
+    rows = json.loads((folder / f"{collection}.json").read_text("utf-8"))
     struct = COLLECTIONS[collection]
     for row in rows if isinstance(rows, list) else [rows]:
         record = msgspec.json.decode(json.dumps(row), type=struct)

@@ -7,17 +7,15 @@ import msgspec
 import pytest
 
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
-
-VENIA = Path(__file__).parents[3].parent / "shared" / "stores" / "venia"
+from sync_pipeline_tests.real_shop import real_shop
 
 
 def test_a_store_in_a_folder_is_served_as_it_is_written(server: SandboxServer) -> None:
-    if not VENIA.is_dir():
-        pytest.skip("../shared/stores/venia is not there")
-    view = server.admin.open_folder(VENIA, token="t")
+    folder = real_shop()
+    view = server.admin.open_folder(folder, token="t")
     assert (view.hash, view.products) == ("venia01", 85)
     headers = {"X-Auth-Token": "t", "Accept": "application/json"}
-    written = {file.stem: msgspec.json.decode(file.read_bytes()) for file in VENIA.glob("*.json")}
+    written = {file.stem: msgspec.json.decode(file.read_bytes()) for file in folder.glob("*.json")}
     with httpx.Client(base_url=f"{server.base_url}/stores/venia01", headers=headers) as http:
         parts = "bulk_pricing_rules,channels,custom_fields,images,variants,videos"
         products = http.get("/v3/catalog/products", params={"limit": 250, "include": parts}).json()["data"]

@@ -12,16 +12,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sync_pipeline.sandboxes.bigcommerce.catalog import Catalog
+from sync_pipeline_tests.real_shop import real_shop
 
 Row = dict[str, Any]
 
-VENIA = Path(__file__).parents[4] / "shared" / "stores" / "venia"
 COLLECTIONS = ("store", "brands", "categories", "products", "pages", "blog_posts")
 
 
@@ -171,9 +168,8 @@ def plain(markup: str) -> str:
 
 def venia() -> RawShop:
     """The real shop beside the project; skips the test when it is not there."""
-    if not VENIA.is_dir():
-        pytest.skip("../shared/stores/venia is not there")
-    return RawShop(*(json.loads((VENIA / f"{name}.json").read_text("utf-8")) for name in COLLECTIONS))
+    folder = real_shop()
+    return RawShop(*(json.loads((folder / f"{name}.json").read_text("utf-8")) for name in COLLECTIONS))
 
 
 def raw_shop(catalog: Catalog) -> RawShop:

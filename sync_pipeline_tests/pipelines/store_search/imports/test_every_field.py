@@ -14,7 +14,8 @@ import pytest
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.pipelines.store_search.types import KINDS
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
-from sync_pipeline_tests.pipelines.store_search.imports.expected_documents import VENIA, RawShop, raw_shop, venia
+from sync_pipeline_tests.pipelines.store_search.imports.expected_documents import RawShop, raw_shop, venia
+from sync_pipeline_tests.real_shop import real_shop
 
 pytestmark = pytest.mark.real_elasticsearch
 
@@ -60,7 +61,7 @@ def assert_served_as_the_rules_say(shop: Shop, batch: SyncBatch, raw: RawShop) -
 
 def test_every_document_of_a_real_shop_is_what_its_files_say_field_for_field(new_shop: Callable[..., Shop]):
     raw = venia()
-    shop = new_shop(folder=VENIA)
+    shop = new_shop(folder=real_shop())
     batch, result = shop.run()
     assert result.success
     assert_served_as_the_rules_say(shop, batch, raw)

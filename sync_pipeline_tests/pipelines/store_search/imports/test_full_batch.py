@@ -13,6 +13,7 @@ from sync_pipeline.delivery.books import balances
 from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.pipelines.store_search.conftest import TOKEN, Shop
+from sync_pipeline_tests.real_shop import real_shop
 
 pytestmark = pytest.mark.real_elasticsearch
 
@@ -209,10 +210,8 @@ def test_an_unwritable_state_directory_fails_the_batch_in_one_line(shop: Shop):
     assert "stop_words.txt cannot be written" in batch.error["message"]
 
 
-def test_a_real_shop_is_found_by_words_sku_and_custom_field(new_shop: Callable[..., Shop], shared: Path):
-    folder = shared / "stores" / "venia"
-    if not folder.is_dir():
-        pytest.skip("../shared/stores/venia is not there")
+def test_a_real_shop_is_found_by_words_sku_and_custom_field(new_shop: Callable[..., Shop]):
+    folder = real_shop()
     shop = new_shop(folder=folder)
     batch, result = shop.run()
     assert result.success
