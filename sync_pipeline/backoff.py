@@ -1,4 +1,4 @@
-"""How long to wait before the same thing is tried again: exponential back-off with full jitter, and when to give up.
+"""How long to wait before the same thing is tried again: exponential back-off with jitter, and when to give up.
 
 Source: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
 """
@@ -6,19 +6,31 @@ Source: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 201
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Doublings counted; any more would leave every cap behind, and in the end the range of a float.
+_MOST_DOUBLINGS = 60
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Waits of up to ``base * 2**n`` seconds, at most ``cap``; ``attempts`` tries in all."""
+    """Computes waits of ``first`` seconds, doubled with each failure, at most ``cap``; ``attempts`` tries in all.
 
-    base: float = 0.5
+    ``jitter``: the share of a wait that is left to chance (0: none, 1: all of it), so that clients that failed together
+    do not return together. ``random`` gives numbers between 0 and 1.
+    """
+
+    first: float = 1.0
     cap: float = 30.0
     attempts: int = 8
-    random: random.Random = field(default_factory=random.Random)
+    jitter: float = 1.0
+    random: Callable[[], float] = random.random
 
-    def wait(self, tried: int, asked: float | None = None) -> float:
-        """Seconds before the next try after ``tried`` failed ones; never shorter than the service asked for."""
-        wait = self.random.uniform(0, min(self.cap, self.base * 2**tried))
-        return max(wait, asked or 0.0)
+    def wait(self, failures: int, asked: float | None = None) -> float:
+        """Compute the seconds to wait after ``failures`` (>= 1) in a row, never less than the service asked for."""
+        longest = min(self.cap, self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        return max(longest * (1 - self.jitter + self.jitter * self.random()), asked or 0.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.states import IllegalTransitionError, Status
@@ -17,13 +18,8 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.ledger import Ledger
 
-FIRST_WAIT = timedelta(seconds=30)
-LONGEST_WAIT = timedelta(minutes=15)
-
-
-def wait_after(attempt: int) -> timedelta:
-    """How long a failed attempt rests before the next: 30 s, doubled each time, at most 15 minutes."""
-    return min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
+#: What a failed attempt rests before the next: 30 s, doubled each time, at most 15 minutes.
+RESTS = Backoff(first=30.0, cap=15 * 60.0, jitter=0.0)
 
 
 def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
@@ -42,7 +38,7 @@ def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
         failed = session.scalars(query).all()
     again = []
     for batch in failed:
-        if batch.finished_at is None or now < batch.finished_at + wait_after(batch.attempt):
+        if batch.finished_at is None or now < batch.finished_at + timedelta(seconds=RESTS.wait(batch.attempt)):
             continue
         try:
             again.append(ledger.retry(batch.id))

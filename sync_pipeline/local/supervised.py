@@ -13,6 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.local import ports
 from sync_pipeline.local.children import begin_log, forget, last_words, signal_name, spawn
 from sync_pipeline.local.processes import ProcessId, another_listens, signal_group, start_time
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 #: A service that ends this often within the window is given up; fewer ends are enough if it never was ready.
 _MOST_ENDS, _MOST_ENDS_BEFORE_READY, _WINDOW_SECONDS = 5, 3, 60.0
-_FIRST_PAUSE_SECONDS = 0.1
+_RESTARTS = Backoff(first=0.1, jitter=0.0)
 
 
 class Supervised:
@@ -187,7 +188,7 @@ class Supervised:
             self.fail(error)
             return
         self.error = error
-        self._next_start = now + _FIRST_PAUSE_SECONDS * 2 ** (recent - 1)
+        self._next_start = now + _RESTARTS.wait(recent)
         self._enter("waiting")
 
     def _kill(self) -> None:

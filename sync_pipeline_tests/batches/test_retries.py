@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import timedelta
 
 import pytest
 
@@ -12,7 +11,7 @@ from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import describe
 from sync_pipeline.batches.requests import BatchRequest
-from sync_pipeline.batches.retries import retry_failed, wait_after
+from sync_pipeline.batches.retries import RESTS, retry_failed
 from sync_pipeline.batches.states import IllegalTransitionError
 from sync_pipeline.connectors.bigcommerce.errors import (
     BadAnswerError,
@@ -85,12 +84,7 @@ def test_rests_grow_and_attempts_end(ledger: Ledger, clock: ManualClock):
         ledger.fail(claimed, **asdict(describe(FencedError("x"))))
     clock.advance(86_400)
     assert retry_failed(ledger) == []
-    assert [wait_after(attempt) for attempt in (1, 2, 3, 20)] == [
-        timedelta(seconds=30),
-        timedelta(seconds=60),
-        timedelta(seconds=120),
-        timedelta(minutes=15),
-    ]
+    assert [RESTS.wait(attempt) for attempt in (1, 2, 3, 20)] == [30.0, 60.0, 120.0, 900.0]
 
 
 def test_a_batch_that_was_asked_for_once_is_tried_once(ledger: Ledger, clock: ManualClock):

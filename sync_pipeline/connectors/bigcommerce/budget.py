@@ -47,7 +47,7 @@ class RequestBudget:
         self._store_hash = store_hash
         self._clock = clock
         self._patience = patience
-        self._jitter = jitter
+        self._backoff = backoff(jitter)
         self._slots = asyncio.Semaphore(concurrency)
         self._gate = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -112,7 +112,7 @@ class RequestBudget:
             # Without headers the store itself is overloaded. Requests that were under way together count once.
             if sent > self._refused_at:
                 self._pauses_without_reason += 1
-            pause = backoff(self._pauses_without_reason, self._jitter())
+            pause = self._backoff.wait(self._pauses_without_reason)
         self._refused_at = now
         self._paused_until = max(self._paused_until, now + pause)
 

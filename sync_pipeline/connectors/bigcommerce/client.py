@@ -73,7 +73,7 @@ class BigCommerceClient:
         self._root = f"{base_url.rstrip('/')}/stores/{store_hash}"
         self._budget = budget
         self._clock = clock
-        self._jitter = jitter
+        self._backoff = backoff(jitter)
         self._http = httpx.AsyncClient(
             headers={"X-Auth-Token": token, "Accept": "application/json", "User-Agent": f"sync-pipeline/{_version()}"},
             timeout=timeouts,
@@ -113,7 +113,7 @@ class BigCommerceClient:
                     raise fault.becomes(self.store_hash, f"{fault} ({failures} attempts)") from fault.__cause__
                 if fault.overload:
                     request.overloaded()
-                pause = max(fault.wait, backoff(failures, self._jitter()))
+                pause = self._backoff.wait(failures, fault.wait)
             await self._clock.sleep(pause)
 
     async def _attempt(self, request: Request[T], since: float) -> T:

@@ -6,9 +6,14 @@ waiting (``budget``), and what is final at once (``answers``).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sync_pipeline.backoff import Backoff
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sync_pipeline.connectors.bigcommerce.errors import BigCommerceError
 
 #: Attempts of one request, the first included; with the back-off below they span about a minute, as BigCommerce asks
@@ -18,9 +23,8 @@ ATTEMPTS = 6
 ATTEMPTS_WHILE_DOWN = 3
 #: A service's own waiting time above this many seconds ends the request instead.
 LONGEST_WAIT_SECONDS = 600.0
-
-_BASE_SECONDS = 2.0
-_CAP_SECONDS = 60.0
+#: Without a waiting time of the service: 2 s, doubled each time, at most 60, of which chance takes up to half.
+BACKOFF = Backoff(first=2.0, cap=60.0, jitter=0.5)
 
 
 class AttemptError(Exception):
@@ -50,8 +54,6 @@ class AttemptError(Exception):
         return failures >= self.attempts or self.wait > LONGEST_WAIT_SECONDS
 
 
-def backoff(failures: int, jitter: float) -> float:
-    """Seconds to wait after the ``failures``-th failure in a row: doubling from 2 to 60, of which ``jitter`` (0 to 1)
-    keeps between half and all, so that clients that failed together do not return together.
-    """
-    return min(_CAP_SECONDS, _BASE_SECONDS * 2 ** min(failures - 1, 10)) * (0.5 + 0.5 * jitter)
+def backoff(jitter: Callable[[], float]) -> Backoff:
+    """Build the back-off of one store's requests; ``jitter`` gives numbers between 0 and 1."""
+    return replace(BACKOFF, random=jitter)

@@ -8,12 +8,12 @@ may be made twice (cluster.py). Imports the vendor's client (0.3 CPU-s), so impo
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING, Any
 
 from elastic_transport import AsyncTransport, ConnectionError, ConnectionTimeout  # noqa: A004
 from elastic_transport.client_utils import DEFAULT, resolve_default
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.connectors.elasticsearch.failures import seconds
 from sync_pipeline.connectors.elasticsearch.shards import lacks_shards
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from elastic_transport import TransportApiResponse
 
-BASE_SECONDS = 0.2
-CAP_SECONDS = 10.0
+BACKOFF = Backoff(first=0.2, cap=10.0, jitter=0.5)
 #: A server that asks for a longer pause is not waited for: what it answered is told instead.
 LONGEST_WAIT_SECONDS = 60.0
 
@@ -55,5 +54,4 @@ class PatientTransport(AsyncTransport):
                     return answer
                 if answer.meta.status not in statuses and not lacks_shards(answer.body):
                     return answer
-            pause = min(CAP_SECONDS, BASE_SECONDS * 2 ** (tried - 1))
-            await asyncio.sleep(max(asked, random.uniform(pause / 2, pause)))  # noqa: S311 - spreads clients, guards nothing
+            await asyncio.sleep(BACKOFF.wait(tried, asked))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.indices import was_made
 from sync_pipeline.connectors.elasticsearch.reading import count, refresh
@@ -69,7 +70,8 @@ async def reindex(cluster: SearchCluster, *, source: str, destination: str, poll
 
 async def _outcome(cluster: SearchCluster, task: str, *, doing: str, poll: float) -> dict[str, Any] | None:
     # The client's own tasks.get() warns on every call that the API is in preview.
-    wait = min(poll, 0.05)
+    polls = Backoff(first=0.05, cap=poll, jitter=0.0)
+    asked = 0
     while True:
         with cluster.errors(doing):
             answer = await cluster.reads.options(ignore_status=404).perform_request(
@@ -79,8 +81,8 @@ async def _outcome(cluster: SearchCluster, task: str, *, doing: str, poll: float
             return None
         if answer.body["completed"]:
             return answer.body
-        await asyncio.sleep(wait)
-        wait = min(poll, wait * 2)
+        asked += 1
+        await asyncio.sleep(polls.wait(asked))
 
 
 async def _cancel(cluster: SearchCluster, task: str, *, doing: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -51,4 +52,4 @@ async def stub_cluster(stub: StubServer) -> AsyncIterator[SearchCluster]:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are made again after hundredths of a second."""
-    monkeypatch.setattr(patience, "BASE_SECONDS", 0.001)
+    monkeypatch.setattr(patience, "BACKOFF", replace(patience.BACKOFF, first=0.001))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         sleep = staticmethod(lambda seconds: kept.append(seconds) or asyncio.sleep(0))
 
     monkeypatch.setattr(patience, "asyncio", Hurried)
-    monkeypatch.setattr(patience.random, "uniform", lambda least, most: most)
+    monkeypatch.setattr(patience, "BACKOFF", replace(patience.BACKOFF, random=lambda: 1.0))
     return kept
 
 

@@ -11,7 +11,6 @@ WRITING = "sync_pipeline/delivery/writing.py"
 FAILURES = "sync_pipeline/connectors/elasticsearch/failures.py"
 PATIENCE = "sync_pipeline/connectors/elasticsearch/patience.py"
 RETRY = "sync_pipeline/backoff.py"
-STORE_RETRY = "sync_pipeline/connectors/bigcommerce/retry.py"
 
 BULK_TESTS = "connectors/elasticsearch/test_bulk_faults.py"
 DELIVER_TESTS = "delivery/test_deliver.py"
@@ -100,35 +99,35 @@ MUTATIONS = (
         "the growth of the pauses between calls to Elasticsearch",
         ("6.2",),
         PATIENCE,
-        {"BASE_SECONDS * 2 ** (tried - 1)": "BASE_SECONDS"},
+        {"BACKOFF.wait(tried, asked)": "BACKOFF.wait(1, asked)"},
         (f"{PATIENCE_TESTS}::test_pauses_grow_and_a_call_is_given_up_after_seven_attempts",),
     ),
     Mutation(
         "the growth of the pauses between deliveries of a chunk",
         ("6.2",),
         RETRY,
-        {"self.base * 2**tried": "self.base"},
+        {"self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)": "self.first"},
         (f"{RETRY_TESTS}::test_each_wait_may_be_twice_the_one_before_up_to_a_bound",),
     ),
     Mutation(
         "the growth of the pauses between requests to a store",
         ("6.2",),
-        STORE_RETRY,
-        {"_BASE_SECONDS * 2 ** min(failures - 1, 10)": "_BASE_SECONDS"},
+        CLIENT,
+        {"self._backoff.wait(failures, fault.wait)": "self._backoff.wait(1, fault.wait)"},
         (WHAT_MAY_PASS,),
     ),
     Mutation(
         "chance in the pauses between deliveries of a chunk",
         ("6.2",),
         RETRY,
-        {"self.random.uniform(0, min(self.cap, self.base * 2**tried))": "min(self.cap, self.base * 2**tried)"},
+        {" * (1 - self.jitter + self.jitter * self.random())": ""},
         (f"{RETRY_TESTS}::test_two_that_failed_together_do_not_come_back_together",),
     ),
     Mutation(
         "keeping a destination's own waiting time",
         ("6.3",),
         RETRY,
-        {"return max(wait, asked or 0.0)": "return wait"},
+        {", asked or 0.0)": ", 0.0)"},
         (f"{RETRY_TESTS}::test_the_services_own_waiting_time_is_never_cut_short",),
     ),
     Mutation(
@@ -149,14 +148,14 @@ MUTATIONS = (
         "keeping Elasticsearch's own waiting time between calls",
         ("6.3",),
         PATIENCE,
-        {"max(asked, random.uniform(pause / 2, pause))": "random.uniform(pause / 2, pause)"},
+        {"BACKOFF.wait(tried, asked)": "BACKOFF.wait(tried)"},
         (f"{PATIENCE_TESTS}::test_the_servers_own_waiting_time_is_kept",),
     ),
     Mutation(
         "keeping a store's own waiting time",
         ("6.3",),
         CLIENT,
-        {"pause = max(fault.wait, backoff(failures, self._jitter()))": "pause = backoff(failures, self._jitter())"},
+        {"pause = self._backoff.wait(failures, fault.wait)": "pause = self._backoff.wait(failures)"},
         (f"{CLIENT_TESTS}::test_the_services_own_waiting_time_is_kept",),
     ),
     Mutation(

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import select, text, update
 
+from sync_pipeline.backoff import Backoff
 from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.lanes import FencedError
 from sync_pipeline.batches.ledger import lane_holder
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 ALONE_AFTER, POISON_AFTER = 2, 3
 #: After a failed drain the store's next one waits: 5 s, then twice as long each time, at most 15 minutes. One that was
 #: killed is not waited for any longer than that; one that fails again and again costs less and less.
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
+PAUSES = Backoff(first=5.0, cap=15 * 60.0, jitter=0.0)
 _REMEMBERED_FAILURES = 9
 
 # Another event of the same hash may wait by now, or be stored at this very moment: the two become one. The order is
@@ -100,7 +101,7 @@ def _pauses(statuses: Sequence[str], finished_at: datetime | None, now: datetime
     failures = next((n for n, status in enumerate(statuses) if status != Status.FAILED), len(statuses))
     if not failures or finished_at is None:
         return False
-    return now < finished_at + min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+    return now < finished_at + timedelta(seconds=PAUSES.wait(failures))
 
 
 @dataclass(frozen=True)

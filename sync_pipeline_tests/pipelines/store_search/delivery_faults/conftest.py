@@ -35,7 +35,7 @@ def clock() -> HurriedClock:
 @pytest.fixture
 def faulty(shop: Shop, proxy: FaultProxy, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """The same shop, run through the proxy by a client that makes short pauses."""
-    monkeypatch.setattr(patience, "BASE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "BACKOFF", replace(patience.BACKOFF, first=0.01))
     settings = shop.pipeline.settings.model_copy(update={"elasticsearch_url": proxy.url})
     return replace(shop, pipeline=replace(shop.pipeline, settings=settings, clock=clock))
 

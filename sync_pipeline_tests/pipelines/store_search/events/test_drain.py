@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from sync_pipeline.connectors.bigcommerce import retry
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.errors import RefusedError, UnauthorizedError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
@@ -199,7 +201,7 @@ def test_when_everything_fails_it_is_not_the_events(indexed: Shop, monkeypatch: 
     monkeypatch.setattr(draining, "MOST_POISONED", 2)
     numbers = [tell_product(indexed, number) for number in indexed.ids("products")[:6]]
     indexed.sandbox.admin.inject(indexed.hash, FaultKind.HTML, path=PRODUCTS)
-    monkeypatch.setattr("sync_pipeline.connectors.bigcommerce.retry._BASE_SECONDS", 0.001)
+    monkeypatch.setattr(retry, "BACKOFF", replace(retry.BACKOFF, first=0.001))
     with pytest.raises(Exception, match="HTML instead of JSON"):
         drain(indexed)
     assert list(states(indexed).values()).count("waiting") == len(numbers) - 2

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
 
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
-from sync_pipeline.pipelines.store_search.events.claims import FIRST_PAUSE, LONGEST_PAUSE, stores_with_events
+from sync_pipeline.pipelines.store_search.events.claims import PAUSES, stores_with_events
 from sync_pipeline.pipelines.store_search.events.inbox import NewEvent, store_events
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.stores.stores import Stores
@@ -59,9 +58,9 @@ def test_stores_that_need_a_drain_are_found_by_one_statement(stores: Stores, clo
     with counted(ledger) as statements:
         assert stores_with_events(ledger) == ["told"]
     assert len(statements) == 1
-    clock.advance(FIRST_PAUSE.total_seconds())
+    clock.advance(PAUSES.first)
     assert stores_with_events(ledger) == ["failed", "told"]
-    clock.advance(FIRST_PAUSE.total_seconds())
+    clock.advance(PAUSES.first)
     assert stores_with_events(ledger) == ["failed", "told", "twice"]
 
 
@@ -69,7 +68,7 @@ def test_pause_after_failures_is_bounded_and_ends_with_a_success(stores: Stores,
     ledger = stores.ledger
     for _ in range(12):
         fail_drain(ledger, "told")
-    clock.advance((LONGEST_PAUSE - timedelta(seconds=1)).total_seconds())
+    clock.advance(PAUSES.cap - 1)
     assert "told" not in stores_with_events(ledger)
     clock.advance(1)
     assert "told" in stores_with_events(ledger)
