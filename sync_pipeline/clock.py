@@ -15,11 +15,14 @@ class Clock(Protocol):
     """What the project needs to know and do about time."""
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC: for what people and tables see. It may jump."""
+        """Returns the wall clock, aware, in UTC: for what people and tables see. It may jump."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start that never go back: for durations and deadlines within one process."""
+        """Returns seconds from an arbitrary start that never go back.
+
+        For durations and deadlines within one process.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -31,11 +34,11 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC."""
+        """Returns the wall clock, aware, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Returns seconds that never go back."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:

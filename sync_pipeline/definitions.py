@@ -22,7 +22,10 @@ from sync_pipeline.settings import load_settings
 
 
 def build_assembly(pipelines: Sequence[Pipeline] | None = None, **resources: Any) -> Assembly:
-    """The members and all definitions; ``resources`` replace those of the same name. Without ``pipelines``: of all."""
+    """Returns the members and all definitions; ``resources`` replace those of the same name.
+
+    Without ``pipelines``: of all.
+    """
     pipelines = registry.PIPELINES if pipelines is None else pipelines
     made: dict[str, Any] = {"core": dg.ResourceDefinition(lambda _: _core())}
     made |= {pipeline.name: dg.ResourceDefinition(_opening(pipeline)) for pipeline in pipelines}
@@ -30,13 +33,13 @@ def build_assembly(pipelines: Sequence[Pipeline] | None = None, **resources: Any
 
 
 def build_defs(pipelines: Sequence[Pipeline] | None = None, **resources: Any) -> dg.Definitions:
-    """All definitions; ``resources`` replace those of the same name."""
+    """Returns all definitions; ``resources`` replace those of the same name."""
     return build_assembly(pipelines, **resources).definitions
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `workspace.yaml` names."""
+    """Returns what `workspace.yaml` names."""
     missing = [name for name in ("DAGSTER_DATABASE_URL", "DATABASE_URL") if name not in os.environ]
     if missing:
         raise UsageError(f'{", ".join(missing)} not set: run `eval "$(sync-pipeline env)"` in this folder first')

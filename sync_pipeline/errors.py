@@ -46,6 +46,6 @@ class ServiceUnavailableError(SyncPipelineError):
 
 
 def one_line(error: BaseException | str, limit: int = 500) -> str:
-    """The error as a single line of at most ``limit`` characters, never empty."""
+    """Returns the error as a single line of at most ``limit`` characters, never empty."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"

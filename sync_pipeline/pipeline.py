@@ -145,11 +145,11 @@ class Pipeline:
         return found
 
     def scope(self, name: str) -> str:
-        """The scope of a name that a person gave: `abc` becomes `store:abc`, also when it was given so."""
+        """Returns the scope of a name that a person gave: `abc` becomes `store:abc`, also when it was given so."""
         return name if name.startswith(f"{self.noun}:") else f"{self.noun}:{name}"
 
     def scope_name(self, scope: str) -> str:
-        """The scope without its noun, as people and partitions name it."""
+        """Returns the scope without its noun, as people and partitions name it."""
         return scope.removeprefix(f"{self.noun}:")
 
 
@@ -159,7 +159,7 @@ def nouns_of(pipelines: Sequence[Pipeline]) -> dict[str, str]:
 
 
 def find_pipeline(pipelines: Sequence[Pipeline], name: str) -> Pipeline:
-    """The pipeline of that name. Raises UsageError that lists those there are."""
+    """Returns the pipeline of that name. Raises UsageError that lists those there are."""
     for pipeline in pipelines:
         if pipeline.name == name:
             return pipeline

@@ -90,7 +90,10 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of the environment and `.env`. Raises SettingsError with everything that is wrong, in one line."""
+    """Returns the settings of the environment and `.env`.
+
+    Raises SettingsError with everything that is wrong, in one line.
+    """
     problems = _unknown_names()
     try:
         settings = Settings()  # pyright: ignore[reportCallIssue]

@@ -17,7 +17,7 @@ MOST_SECONDS = 10.0
 
 
 async def read_body(request: Request) -> bytes:
-    """The body as it was sent. Raises ProblemError when it is encoded, too large, or too long under way."""
+    """Returns the body as it was sent. Raises ProblemError when it is encoded, too large, or too long under way."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise ProblemError(415, "the body must come without a content-encoding")
     if int(request.headers.get("content-length", 0)) > MOST_BYTES:

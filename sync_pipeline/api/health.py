@@ -20,7 +20,7 @@ MOST_SECONDS = 5.0
 
 
 def health_router(engine: Engine) -> APIRouter:
-    """The two routes, for a ledger."""
+    """Returns the two routes, for a ledger."""
     router = APIRouter(prefix="/health", tags=["health"])
     thread = ThreadPoolExecutor(1, "health")  # one look at a time, however many ask
     needed = NEWEST_REVISION

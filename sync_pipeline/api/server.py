@@ -21,7 +21,10 @@ GRACE_SECONDS = 15
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket (port 0: a free one). Raises UsageError for an unknown host or a port that is taken."""
+    """Returns a listening socket (port 0: a free one).
+
+    Raises UsageError for an unknown host or a port that is taken.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -38,13 +41,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """The URL of a listening socket, without a slash at the end."""
+    """Returns the URL of a listening socket, without a slash at the end."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def build_server(app: FastAPI) -> uvicorn.Server:
-    """A server to be run with ``sockets=[listen(…)]``."""
+    """Returns a server to be run with ``sockets=[listen(…)]``."""
     return uvicorn.Server(
         uvicorn.Config(
             app,

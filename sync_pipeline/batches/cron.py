@@ -29,12 +29,12 @@ class CronError(UsageError):
 
 
 def next_run(cron: str, timezone: str, after: datetime) -> datetime:
-    """The first time after ``after`` at which ``cron`` fires, in UTC. Raises CronError."""
+    """Returns the first time after ``after`` at which ``cron`` fires, in UTC. Raises CronError."""
     return next_runs(cron, timezone, after, 1)[0]
 
 
 def next_runs(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
-    """The next ``count`` times. Raises CronError, also when there are not so many in the coming decades."""
+    """Returns the next ``count`` times. Raises CronError, also when there are not so many in the coming decades."""
     runs = list(islice(_runs(cron, zone(timezone), after), count))
     if len(runs) < count:
         raise CronError(f"cron {cron!r} never fires")
@@ -42,7 +42,7 @@ def next_runs(cron: str, timezone: str, after: datetime, count: int) -> list[dat
 
 
 def zone(name: str) -> ZoneInfo:
-    """The time zone of that name. Raises CronError when there is none."""
+    """Returns the time zone of that name. Raises CronError when there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # no such file, no such key, a folder (`Europe`)
@@ -50,7 +50,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def is_zone(name: str | None) -> bool:
-    """Whether there is a time zone of that name."""
+    """Returns whether there is a time zone of that name."""
     try:
         zone(name or "")
     except CronError:

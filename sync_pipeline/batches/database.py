@@ -33,7 +33,10 @@ class LedgerUnavailableError(ServiceUnavailableError):
 
 
 def psycopg_url(url: str) -> URL:
-    """A `postgres://` or `postgresql://` URL for SQLAlchemy with psycopg 3; `?schema=x` becomes the search path."""
+    """Returns a `postgres://` or `postgresql://` URL for SQLAlchemy with psycopg 3.
+
+    `?schema=x` becomes the search path.
+    """
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     query = dict(parsed.query)
     schema = query.pop("schema", None)
@@ -47,13 +50,16 @@ def psycopg_url(url: str) -> URL:
 
 
 def address(url: str | URL) -> str:
-    """`host:port/database` of a database URL, without credentials."""
+    """Returns `host:port/database` of a database URL, without credentials."""
     parsed = make_url(url)
     return f"{parsed.host or 'local socket'}:{parsed.port or 5432}/{parsed.database or ''}"
 
 
 def make_engine(url: str, *, pool_size: int = 10, patience: Patience | None = None) -> Engine:
-    """An engine that notices dead connections and waits for nothing longer than ``patience``. Connects on first use."""
+    """Returns an engine that notices dead connections and waits for nothing longer than ``patience``.
+
+    Connects on first use.
+    """
     patience = patience or Patience()
     target = psycopg_url(url)
     engine = create_engine(
@@ -80,13 +86,13 @@ def make_engine(url: str, *, pool_size: int = 10, patience: Patience | None = No
 
 
 def _joined(*options: object) -> str:
-    """Options of libpq as one; of two that set the same, the later holds."""
+    """Joins options of libpq; of two that set the same, the later holds."""
     return " ".join(str(one) for one in options if one)
 
 
 @cache
 def shared_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """The one engine of this process for a URL: what is evaluated again and again shares its connections."""
+    """Returns the one engine of this process for a URL: what is evaluated again and again shares its connections."""
     return make_engine(url, pool_size=pool_size)
 
 
@@ -113,7 +119,7 @@ def reachable(engine: Engine) -> Iterator[None]:
 
 
 def check_server(engine: Engine) -> str:
-    """The server's version. Raises LedgerUnavailableError if it is away, older than 14, or read-only."""
+    """Returns the server's version. Raises LedgerUnavailableError if it is away, older than 14, or read-only."""
     with reachable(engine), engine.connect() as connection:
         number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
         version = str(connection.execute(text("SHOW server_version")).scalar_one())

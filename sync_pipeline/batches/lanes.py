@@ -141,7 +141,7 @@ def acquire(ledger: Ledger, scope: str, name: LaneName, holder: str) -> Lane:
 
 
 def refusals(ledger: Ledger) -> dict[str, int]:
-    """How often the fence refused a holder that was too late, by scope and lane (`store:abc bulk`), where it did."""
+    """Returns how often the fence refused a late holder, by scope and lane (`store:abc bulk`), where it did."""
     query = (
         select(ScopeLock.scope, ScopeLock.lane, ScopeLock.refused)
         .where(ScopeLock.refused > 0)

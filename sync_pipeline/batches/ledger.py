@@ -62,12 +62,12 @@ class Ledger:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """One transaction. Raises LedgerUnavailableError when PostgreSQL is away, read-only or not set up."""
+        """Yields one transaction. Raises LedgerUnavailableError when PostgreSQL is away, read-only or not set up."""
         with reachable(self.engine), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def next_version(self) -> int:
-        """The next record version: larger than every one drawn before."""
+        """Returns the next record version: larger than every one drawn before."""
         with self.session() as session:
             return session.scalar(RECORD_VERSION.next_value()) or 0
 
@@ -99,12 +99,12 @@ class Ledger:
             return session.scalar(statement.returning(SyncBatch))
 
     def row(self, request: BatchRequest, *, unique_while_pending: bool = False) -> dict[str, Any]:
-        """The columns of a pending batch. Raises ForeignScopeError."""
+        """Returns the columns of a pending batch. Raises ForeignScopeError."""
         check_scope(request, self.nouns)
         return pending_row(request, self.clock.now(), unique_while_pending=unique_while_pending)
 
     def get(self, batch_id: int) -> SyncBatch:
-        """The batch. Raises BatchNotFoundError."""
+        """Returns the batch. Raises BatchNotFoundError."""
         row = self.find(batch_id)
         if row is None:
             raise BatchNotFoundError(
@@ -113,12 +113,12 @@ class Ledger:
         return row
 
     def find(self, batch_id: int) -> SyncBatch | None:
-        """The batch, if there is one."""
+        """Returns the batch, if there is one."""
         with self.session() as session:
             return session.get(SyncBatch, batch_id)
 
     def of_run(self, run_id: str) -> SyncBatch | None:
-        """The batch that the Dagster run holds or held, if any."""
+        """Returns the batch that the Dagster run holds or held, if any."""
         with self.session() as session:
             return session.scalar(select(SyncBatch).where(SyncBatch.dagster_run_id == run_id))
 
@@ -130,7 +130,7 @@ class Ledger:
         status: Status | None = None,
         limit: int = 50,
     ) -> Sequence[SyncBatch]:
-        """The newest batches first."""
+        """Returns the newest batches first."""
         query = select(SyncBatch).order_by(SyncBatch.id.desc()).limit(limit)
         if pipeline is not None:
             query = query.where(SyncBatch.pipeline == pipeline)
@@ -142,7 +142,7 @@ class Ledger:
             return session.scalars(query).all()
 
     def attempts(self, batch_id: int) -> Sequence[BatchAttempt]:
-        """The finished attempts of a batch, oldest first."""
+        """Returns the finished attempts of a batch, oldest first."""
         query = select(BatchAttempt).where(BatchAttempt.batch_id == batch_id).order_by(BatchAttempt.attempt)
         with self.session() as session:
             return session.scalars(query).all()
@@ -283,5 +283,5 @@ class Ledger:
 
 
 def lane_holder(batch: SyncBatch) -> str:
-    """The name under which an attempt of a batch holds its lanes."""
+    """Returns the name under which an attempt of a batch holds its lanes."""
     return f"batch:{batch.id}:{batch.attempt}"

@@ -18,7 +18,7 @@ log = structlog.get_logger("sync_pipeline.batches")
 
 
 def lock_schedule(session: Session, schedule_id: int | None) -> SyncSchedule | None:
-    """The schedule, locked, if there is (still) one. Taken before its batch is, by all who change both."""
+    """Returns the schedule, locked, if there is (still) one. Taken before its batch is, by all who change both."""
     return None if schedule_id is None else session.get(SyncSchedule, schedule_id, with_for_update=True)
 
 

@@ -64,7 +64,7 @@ class BatchPart:
         self.batch = self.ledger.record_part(self.batch, part, counts)
 
     def running_stats(self) -> dict[str, Any]:
-        """The progress of every part that reports one."""
+        """Returns the progress of every part that reports one."""
         return {part: stats() for part, stats in self.progress.items()}
 
 

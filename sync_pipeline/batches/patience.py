@@ -69,7 +69,10 @@ class PatientConnection(psycopg.Connection):
     answer = Patience.answer
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """As psycopg's, with a bound of its own where the caller has none. Raises psycopg.OperationalError then."""
+        """Waits as psycopg does, with a bound of its own where the caller has none.
+
+        Raises psycopg.OperationalError when it is over.
+        """
         if timeout is not None:
             return super().wait(gen, interval, timeout)
         try:

@@ -38,7 +38,7 @@ def due(
     lane: LaneName | None = LaneName.BULK,
     limit: int = 20,
 ) -> Sequence[SyncBatch]:
-    """The pending batches of a lane that may start now: the oldest of each scope whose lane is free.
+    """Returns the pending batches of a lane that may start now: the oldest of each scope whose lane is free.
 
     Those of all ``pipelines`` when none are given. Of ``lane`` None are batches that hold none; such a scope is never
     busy.
@@ -68,14 +68,17 @@ def due(
 
 
 def kept_waiting(ledger: Ledger) -> bool:
-    """Whether a batch that may start has waited for long: others, of any pipeline, have all the runs that may be."""
+    """Returns whether a batch that may start has waited for long.
+
+    Others, of any pipeline, have all the runs that may be.
+    """
     before = ledger.clock.now() - WAITS_LONG
     startable = [batch for lane in (*LaneName, None) for batch in due(ledger, lane=lane)]
     return any((batch.not_before or batch.requested_at) < before for batch in startable)
 
 
 def at_work(ledger: Ledger, scope: str, lane: LaneName) -> set[tuple[int, int]]:
-    """The batches of a scope's lane that are processing, as id and attempt."""
+    """Returns the batches of a scope's lane that are processing, as id and attempt."""
     query = select(SyncBatch.id, SyncBatch.attempt).where(
         SyncBatch.scope == scope, SyncBatch.lane == lane.value, SyncBatch.status == Status.PROCESSING.value
     )
@@ -84,7 +87,7 @@ def at_work(ledger: Ledger, scope: str, lane: LaneName) -> set[tuple[int, int]]:
 
 
 def worked_since(ledger: Ledger, scope: str, lane: LaneName, moment: datetime) -> bool:
-    """Whether a batch of the scope's lane was at work after ``moment``."""
+    """Returns whether a batch of the scope's lane was at work after ``moment``."""
     later = select(SyncBatch.id).where(
         SyncBatch.scope == scope,
         SyncBatch.lane == lane.value,

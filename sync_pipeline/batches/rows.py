@@ -35,7 +35,7 @@ def check_scope(request: BatchRequest, nouns: Mapping[str, str]) -> None:
 
 
 def pending_row(request: BatchRequest, now: datetime, *, unique_while_pending: bool = False) -> dict[str, Any]:
-    """The columns of a pending batch."""
+    """Returns the columns of a pending batch."""
     return {
         "pipeline": request.pipeline,
         "scope": request.scope,

@@ -65,7 +65,7 @@ def add_schedule(ledger: Ledger, what: BatchRequest, *, cron: str, timezone: str
 
 
 def list_schedules(ledger: Ledger, *, pipeline: str | None = None, scope: str | None = None) -> Sequence[SyncSchedule]:
-    """All schedules, or a pipeline's or a scope's, in the order in which they were made."""
+    """Returns all schedules, or a pipeline's or a scope's, in the order in which they were made."""
     query = select(SyncSchedule).order_by(SyncSchedule.id)
     if pipeline is not None:
         query = query.where(SyncSchedule.pipeline == pipeline)
@@ -76,7 +76,7 @@ def list_schedules(ledger: Ledger, *, pipeline: str | None = None, scope: str | 
 
 
 def get_schedule(ledger: Ledger, schedule_id: int) -> SyncSchedule:
-    """The schedule. Raises UnknownScheduleError."""
+    """Returns the schedule. Raises UnknownScheduleError."""
     with ledger.session() as session:
         return _existing(session, schedule_id)
 
@@ -167,7 +167,7 @@ def _existing(session: Session, schedule_id: int, *, lock: bool = False) -> Sync
 
 @contextmanager
 def _unlike_others(ledger: Ledger, row: SyncSchedule) -> Iterator[Session]:
-    """A transaction that says in one line when a schedule would be like another of the same scope."""
+    """Yields a transaction that says in one line when a schedule would be like another of the same scope."""
     try:
         with ledger.session() as session:
             yield session

@@ -41,7 +41,7 @@ def upgrade(engine: Engine) -> str:
 
 
 def revision(connection: Connection) -> str | None:
-    """The ledger's revision in this database, or None before the first upgrade."""
+    """Returns the ledger's revision in this database, or None before the first upgrade."""
     if connection.scalar(text(f"SELECT to_regclass('{SCHEMA}.alembic_version')")) is None:
         return None
     return connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version"))  # noqa: S608 - a constant

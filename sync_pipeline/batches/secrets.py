@@ -43,13 +43,13 @@ class Keyring:
     keys: Mapping[str, bytes]
 
     def seal(self, plain: str, *, belongs_to: str) -> str:
-        """``plain`` sealed with the current key, bound to ``belongs_to`` (such as `store/abc/token`)."""
+        """Seals ``plain`` with the current key, bound to ``belongs_to`` (such as `store/abc/token`)."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = AESGCM(self.keys[self.current]).encrypt(nonce, plain.encode(), belongs_to.encode())
         return f"{self.current}:{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, *, belongs_to: str) -> str:
-        """The plain secret. Raises SecretKeysError when no key, or not the right one, is at hand."""
+        """Returns the plain secret. Raises SecretKeysError when no key, or not the right one, is at hand."""
         key_id, colon, encoded = sealed.partition(":")
         if not colon:
             raise SecretKeysError(f"the secret of {belongs_to} was not sealed by this project: enter it again")
@@ -68,12 +68,12 @@ class Keyring:
             ) from None
 
     def is_current(self, sealed: str) -> bool:
-        """Whether ``sealed`` was made with the key that seals today."""
+        """Returns whether ``sealed`` was made with the key that seals today."""
         return sealed.partition(":")[0] == self.current
 
 
 def parse_keys(value: str) -> Keyring:
-    """The keyring of `id:base64key,…`. Raises SecretKeysError naming the entry's position, never its text."""
+    """Returns the keyring of `id:base64key,…`. Raises SecretKeysError naming the entry's position, never its text."""
     keys: dict[str, bytes] = {}
     for position, entry in enumerate(value.split(","), start=1):
         key_id, _, encoded = entry.strip().partition(":")
@@ -93,12 +93,15 @@ def parse_keys(value: str) -> Keyring:
 
 
 def new_key_entry(key_id: str) -> str:
-    """A fresh `id:base64key` entry."""
+    """Returns a fresh `id:base64key` entry."""
     return f"{key_id}:{base64.b64encode(random.token_bytes(KEY_BYTES)).decode()}"
 
 
 def development_keys(state_dir: Path) -> Keyring:
-    """The keyring kept in the state directory, made on first use. For development only: it lies beside the data."""
+    """Returns the keyring kept in the state directory, made on first use.
+
+    For development only: it lies beside the data.
+    """
     path = state_dir / "secret-keys"
     try:
         make_private(state_dir)

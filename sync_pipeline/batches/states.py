@@ -48,7 +48,10 @@ class IllegalTransitionError(SyncPipelineError):
 
 
 def next_status(status: Status, event: Event) -> Status:
-    """The status after ``event``. Raises IllegalTransitionError for every pair that the life cycle does not have."""
+    """Returns the status after ``event``.
+
+    Raises IllegalTransitionError for every pair that the life cycle does not have.
+    """
     try:
         return NEXT_STATUS[(status, event)]
     except KeyError:
@@ -56,5 +59,5 @@ def next_status(status: Status, event: Event) -> Status:
 
 
 def status_before(event: Event) -> tuple[Status, ...]:
-    """The statuses from which ``event`` is allowed, for the WHERE clause of an atomic update."""
+    """Returns the statuses from which ``event`` is allowed, for the WHERE clause of an atomic update."""
     return tuple(status for (status, known), _ in NEXT_STATUS.items() if known is event)

@@ -33,7 +33,7 @@ class Statistics:
 
 
 def statistics(ledger: Ledger, window: timedelta = WINDOW) -> Statistics:
-    """The figures of the last ``window``."""
+    """Returns the figures of the last ``window``."""
     recent = SyncBatch.finished_at >= ledger.clock.now() - window
     counted = (
         select(SyncBatch.status, func.count())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def newest_counts(ledger: Ledger, scope: str, part: str, *, having: str | None = None) -> dict[str, Any] | None:
-    """The figures that a part of the scope recorded last; None if it never did.
+    """Returns the figures that a part of the scope recorded last; None if it never did.
 
     With ``having``, only figures that have a value of that name.
     """
@@ -28,6 +28,6 @@ def newest_counts(ledger: Ledger, scope: str, part: str, *, having: str | None =
 
 
 def newest_reading(ledger: Ledger, scope: str, part: str) -> datetime | None:
-    """When the source was last read for a part, by the source's own clock: `read_at` of its newest figures."""
+    """Returns when the source was last read for a part, by the source's own clock: `read_at` of its newest figures."""
     stats = newest_counts(ledger, scope, part, having="read_at")
     return None if stats is None else datetime.fromisoformat(stats["read_at"])

@@ -54,7 +54,7 @@ def exchange(ledger: Ledger, scope: str, kinds: Collection[str], change: Callabl
 
 
 def recall(ledger: Ledger, scope: str, kinds: Collection[str]) -> Seen:
-    """What was remembered last of these kinds, by kind and key."""
+    """Returns what was remembered last of these kinds, by kind and key."""
     with ledger.session() as session:
         return _recall(session, scope, kinds)
 

@@ -32,7 +32,7 @@ def list_batches(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Batches, the newest first."""
+    """Lists batches, the newest first."""
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("batches list") as here:
         name = None if chosen is None else chosen.name
@@ -43,7 +43,7 @@ def list_batches(
 
 @app.command()
 def show(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """One batch with its figures, its error and its earlier attempts."""
+    """Shows one batch with its figures, its error and its earlier attempts."""
     with environment("batches show") as here:
         batch = here.ledger.get(batch_id)
         attempts = here.ledger.attempts(batch_id)
@@ -78,7 +78,7 @@ def cancel(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json
 
 
 def _stop_runs(here: Environment, batch: SyncBatch) -> None:
-    """Also a run that is not stopped writes no more: the batch has lost its lane."""
+    """Ends the runs of a batch. A run that is not stopped writes no more: the batch has lost its lane."""
     from sync_pipeline.orchestration.runs import (  # noqa: PLC0415 - Dagster costs a second of every command
         DagsterStorageUnavailableError,
         terminate_runs,
@@ -93,7 +93,7 @@ def _stop_runs(here: Environment, batch: SyncBatch) -> None:
 
 @app.command()
 def stats(as_json: Json = False) -> None:
-    """Where batches stand, and how those of the last seven days ended."""
+    """Counts where batches stand, and how those of the last seven days ended."""
     with environment("batches stats") as here:
         found = statistics(here.ledger)
     if as_json:
@@ -109,7 +109,7 @@ def stats(as_json: Json = False) -> None:
 
 
 def batch_fields(batch: SyncBatch) -> dict[str, Any]:
-    """The batch as every machine-readable answer gives it."""
+    """Returns the batch as every machine-readable answer gives it."""
     names = (
         *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "options", "trigger", "status"),
         *("is_scheduled", "schedule_id", "next_run_at", "not_before", "attempt", "max_attempts", "dagster_run_id"),
@@ -119,13 +119,13 @@ def batch_fields(batch: SyncBatch) -> dict[str, Any]:
 
 
 def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
-    """A finished attempt, likewise."""
+    """Returns a finished attempt, likewise."""
     names = ("attempt", "status", "dagster_run_id", "started_at", "finished_at", "counts", "error")
     return {name: getattr(attempt, name) for name in names}
 
 
 def batch_row(batch: SyncBatch) -> dict[str, Any]:
-    """The batch as a line of the list."""
+    """Returns the batch as a line of the list."""
     return {
         "id": batch.id,
         "pipeline": batch.pipeline,
@@ -142,19 +142,19 @@ def batch_row(batch: SyncBatch) -> dict[str, Any]:
 
 
 def scope_words(scope: str) -> str:
-    """A scope as a person says it: `store abc`."""
+    """Returns a scope as a person says it: `store abc`."""
     return scope.replace(":", " ", 1)
 
 
 def batch_seconds(batch: SyncBatch) -> str | None:
-    """How long the batch worked, in seconds, once it is over."""
+    """Returns how long the batch worked, in seconds, once it is over."""
     if batch.started_at is None or batch.finished_at is None:
         return None
     return f"{(batch.finished_at - batch.started_at).total_seconds():.1f}"
 
 
 def totals(counts: dict[str, Any]) -> str:
-    """The outcomes of all parts in a few words: `85 read, 80 written, 5 filtered`."""
+    """Returns the outcomes of all parts in a few words: `85 read, 80 written, 5 filtered`."""
     sums: dict[str, int] = {}
     for stats in counts.values():
         for name in ("read", "written", "deleted", "unchanged", "stale", "filtered", "dead_lettered"):

@@ -54,11 +54,11 @@ class LazyGroup(TyperGroup):
     """The group of all verbs; knows their names and one line of each without importing them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The verbs, in the order of the table."""
+        """Returns the verbs, in the order of the table."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
-        """The verb, not imported yet; None when there is none of that name."""
+        """Returns the verb, not imported yet; None when there is none of that name."""
         verb = VERBS.get(cmd_name)
         return None if verb is None else _LazyCommand(cmd_name, verb)
 
@@ -71,7 +71,7 @@ class _LazyCommand(TyperCommand):
         self._verb = verb
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The context of the real verb, with its parameters parsed."""
+        """Returns the context of the real verb, with its parameters parsed."""
         return load(self._verb).make_context(info_name, args, parent, **extra)
 
 

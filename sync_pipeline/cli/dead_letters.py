@@ -37,7 +37,7 @@ def list_letters(
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: Json = False,
 ) -> None:
-    """Dead letters, the newest first; the open ones unless --state names another."""
+    """Lists dead letters, the newest first; the open ones unless --state names another."""
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters list") as here:
         found = find_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state, limit=limit)
@@ -46,7 +46,7 @@ def list_letters(
 
 @app.command()
 def show(letter: Number, as_json: Json = False) -> None:
-    """One dead letter with its payload, as the record came."""
+    """Shows one dead letter with its payload, as the record came."""
     with environment("dead-letters show") as here:
         found = get_letter(here.ledger, letter)
     emit_fields({**_fields(found), "payload": _payload(found)}, as_json=as_json)
@@ -80,7 +80,7 @@ def discard(letter: Number, as_json: Json = False) -> None:
 
 @app.command()
 def export(store: Store = None, pipeline: PipelineName = None, scope: ScopeName = None, state: State = None) -> None:
-    """Dead letters with their payloads, one JSON object a line."""
+    """Exports dead letters with their payloads, one JSON object a line."""
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters export") as here:
         for letter in stream_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state):

@@ -70,7 +70,7 @@ class Environment:
         return self.settings_for(*self.pipelines)
 
     def settings_for(self, *pipelines: Pipeline) -> Settings:
-        """The settings with the addresses filled in that these pipelines need: starts their engines."""
+        """Returns the settings with the addresses filled in that these pipelines need: starts their engines."""
         given = self.given
         embedded: dict[str, Any] = {
             "database_url": given.database_url or self.engines.url("postgres"),
@@ -86,7 +86,7 @@ class Environment:
         return configured(self.given)
 
     def open(self, pipeline: Pipeline) -> Any:
-        """The runtime of a pipeline, on this ledger; made once."""
+        """Returns the runtime of a pipeline, on this ledger; made once."""
         if pipeline.name not in self.runtimes:
             self.runtimes[pipeline.name] = pipeline.open(self.settings_for(pipeline), self.ledger, self.keyring)
         return self.runtimes[pipeline.name]
@@ -149,7 +149,7 @@ class Environment:
         return home
 
     def exports(self) -> dict[str, str]:
-        """The variables with which Dagster's own commands and processes work on this ledger and these engines."""
+        """Returns the variables with which Dagster's own commands work on this ledger and these engines."""
         from sqlalchemy import make_url  # noqa: PLC0415 - as above
 
         settings = self.settings
@@ -179,7 +179,7 @@ class Environment:
 
 @contextmanager
 def environment(owner: str, *, idle: float = IDLE_SECONDS) -> Iterator[Environment]:
-    """The environment of the command ``owner``. Raises SettingsError when settings are malformed."""
+    """Yields the environment of the command ``owner``. Raises SettingsError when settings are malformed."""
     settings = load_settings()
     os.umask(0o077)  # also for what Dagster and other processes of this one write into the state directory
     surroundings = Environment(settings, owner, idle)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def health(as_json: Json = False) -> int:
-    """Daemon, code location, databases, state directory, and what each pipeline needs."""
+    """Checks daemon, code location, databases, state directory, and what each pipeline needs."""
     with environment("health") as here:
         findings = [
             look("state directory", lambda: _state_directory(here)),

@@ -54,7 +54,7 @@ def demo(
     exit_: Annotated[bool, typer.Option("--exit", help="End after the report.")] = False,
     as_json: Json = False,
 ) -> int:
-    """A sandbox store, one All batch end to end, and a search that shows synonyms and stop words at work."""
+    """Returns a sandbox store, one All batch end to end, and a search that shows synonyms and stop words at work."""
     from sync_pipeline.cli.store_search import demo as demonstration  # noqa: PLC0415 - `down` needs none of it
 
     with environment("demo", idle=0.0) as here, exclusive(here.given.state_dir, "demo") as right, _stoppable() as stop:
@@ -98,7 +98,7 @@ def env(as_json: Json = False) -> None:
 
 @db.callback()
 def database() -> None:
-    """The ledger's database."""
+    """Manages the ledger's database."""
 
 
 @db.command("upgrade")
@@ -117,7 +117,7 @@ def upgrade_database(as_json: Json = False) -> None:
 
 @contextmanager
 def _stoppable() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and TERM set; a second Ctrl-C interrupts at once."""
+    """Yields an event that Ctrl-C and TERM set; a second Ctrl-C interrupts at once."""
     stop = threading.Event()
 
     def asked(*_: Any) -> None:

@@ -22,7 +22,10 @@ ScopeName = Annotated[str | None, typer.Option("--scope", metavar="S", help="Wha
 
 
 def target(store: str | None, pipeline: str | None, scope: str | None) -> tuple[Pipeline, str]:
-    """The pipeline and the scope (`store:abc`) that a person named. Raises UsageError when it is not one of each."""
+    """Returns the pipeline and the scope (`store:abc`) that a person named.
+
+    Raises UsageError when it is not one of each.
+    """
     chosen, full = selection(store, pipeline, scope)
     if chosen is None or full is None:
         raise UsageError("say what is meant: --store HASH, or --pipeline P --scope S")
@@ -30,7 +33,7 @@ def target(store: str | None, pipeline: str | None, scope: str | None) -> tuple[
 
 
 def selection(store: str | None, pipeline: str | None, scope: str | None) -> tuple[Pipeline | None, str | None]:
-    """Likewise for a list, where a pipeline alone means all of its scopes, and nothing means everything."""
+    """Returns the same for a list, where a pipeline alone means all of its scopes, and nothing means everything."""
     if store is not None:
         if pipeline is not None or scope is not None:
             raise UsageError("--store stands for a pipeline and a scope: give it or those")

@@ -20,24 +20,24 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def note(line: str) -> None:
-    """A line about what is going on, for a person who waits; nothing when nobody watches."""
+    """Prints a line about what is going on, for a person who waits; nothing when nobody watches."""
     if sys.stderr.isatty():
         errors.print(line, style="dim")
 
 
 def warn(line: str) -> None:
-    """A line that needs attention but stops nothing."""
+    """Prints a line that needs attention but stops nothing."""
     errors.print(f"warning: {line}", style="yellow")
 
 
 def emit_json(answer: Any) -> None:
-    """The answer as JSON on stdout."""
+    """Prints the answer as JSON on stdout."""
     json.dump(answer, sys.stdout, indent=2, default=str, ensure_ascii=False)
     sys.stdout.write("\n")
 
 
 def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, as_json: bool, empty: str) -> None:
-    """Rows as a table of ``columns``, or whole as JSON; ``empty`` is said when there are none."""
+    """Prints rows as a table of ``columns``, or whole as JSON; ``empty`` is said when there are none."""
     if as_json:
         emit_json(list(rows))
         return
@@ -54,7 +54,7 @@ def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, as_j
 
 
 def emit_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
-    """One thing with its fields, a line each, or as JSON."""
+    """Prints one thing with its fields, a line each, or as JSON."""
     if as_json:
         emit_json(dict(fields))
         return
@@ -65,7 +65,7 @@ def emit_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def say(line: str) -> None:
-    """A line of the answer."""
+    """Prints a line of the answer."""
     console.print(line, markup=False)
 
 

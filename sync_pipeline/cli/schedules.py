@@ -67,7 +67,7 @@ def list_schedules(
     scope: ScopeName = None,
     as_json: Json = False,
 ) -> None:
-    """The schedules, and when each runs next."""
+    """Lists schedules, and when each runs next."""
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("schedules list") as here:
         if chosen is not None and full_scope is not None:
@@ -120,7 +120,7 @@ def _recurring(mode: str) -> str:
 
 
 def schedule_fields(schedule: SyncSchedule) -> dict[str, Any]:
-    """The schedule as every machine-readable answer gives it."""
+    """Returns the schedule as every machine-readable answer gives it."""
     names = (
         *("id", "pipeline", "scope", "store_hash", "type", "mode", "cron", "timezone", "active", "paused_reason"),
         *("next_run_at",),
@@ -130,7 +130,7 @@ def schedule_fields(schedule: SyncSchedule) -> dict[str, Any]:
 
 
 def schedule_line(schedule: SyncSchedule) -> str:
-    """The schedule in a few words: `3: incremental all at "30 * * * *" UTC, next 2026-03-01 12:30`."""
+    """Returns the schedule in a few words: `3: incremental all at "30 * * * *" UTC, next 2026-03-01 12:30`."""
     when = f"next {_local(schedule.next_run_at, schedule.timezone)}" if schedule.active else "inactive"
     return f'{schedule.id}: {schedule.mode} {schedule.type} at "{schedule.cron}" {schedule.timezone}, {when}'
 

@@ -143,7 +143,7 @@ def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
 
 
 def report(batch: SyncBatch, *, as_json: bool) -> None:
-    """One summary line of a finished batch; a failure goes to stderr."""
+    """Prints one summary line of a finished batch; a failure goes to stderr."""
     if as_json:
         emit_json(batch_fields(batch))
     elif batch.status == Status.COMPLETED:

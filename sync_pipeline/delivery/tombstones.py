@@ -89,7 +89,7 @@ class Tombstones:
         )
 
     def recorded_by_others(self, *, since: int) -> list[Operation[Any]]:
-        """The deletes that other batches made of keys found gone at version ``since`` or later, by key."""
+        """Returns the deletes that other batches made of keys found gone at version ``since`` or later, by key."""
         query = (
             select(Tombstone.key, Tombstone.version)
             .where(Tombstone.scope == self.scope, Tombstone.version >= since, Tombstone.batch_id != self.batch_id)

@@ -89,7 +89,7 @@ def end_orphans(state: StateDir) -> list[str]:
 
 
 def open_log(log: Path) -> BinaryIO:
-    """The log, 0600, to append to."""
+    """Returns the log, 0600, to append to."""
     return open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")  # noqa: PTH123 (opened with its mode)
 
 
@@ -103,7 +103,8 @@ def begin_log(log: Path) -> int:
 
 
 def last_words(log: Path, *, since: int = 0) -> str:
-    """The line of the log that tells best why its program ended: the last one with an error, or else the last one.
+    """Returns the line of the log that tells best why its program ended: the last one with an error, or else the last
+    one.
 
     Looks only from the position ``since`` on. (PostgreSQL follows its error with hints, initdb with its cleaning up.)
     """
@@ -119,7 +120,7 @@ def last_words(log: Path, *, since: int = 0) -> str:
 
 
 def signal_name(number: int) -> str:
-    """The signal's name for a message."""
+    """Returns the signal's name for a message."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -80,5 +80,5 @@ def _webserver(environment: Mapping[str, str], home: str, workspace: Path) -> Se
 
 
 def _script(name: str) -> str:
-    """A command that was installed beside this interpreter."""
+    """Returns a command that was installed beside this interpreter."""
     return str(Path(sys.executable).parent / name)

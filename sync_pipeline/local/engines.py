@@ -99,7 +99,10 @@ class Engines:
             self._wait(service)
 
     def status(self) -> dict[str, ServiceStatus]:
-        """All services of the state directory by name, whoever asked for them; empty when no supervisor runs."""
+        """Returns all services of the state directory by name, whoever asked for them.
+
+        Empty when no supervisor runs.
+        """
         status = read_status(self._state)
         return status.services if status else {}
 
@@ -203,5 +206,5 @@ def _is_ready(status: Status | None, name: str) -> bool:
 
 
 def running(state_dir: Path) -> Status | None:
-    """The living supervisor of the state directory and its services, or None. Starts and changes nothing."""
+    """Returns the living supervisor of the state directory and its services, or None. Starts and changes nothing."""
     return read_status(StateDir.at(state_dir))

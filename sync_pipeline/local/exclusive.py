@@ -62,7 +62,7 @@ def _lock(file: Path) -> int | None:
 
 
 def holders(state: StateDir) -> dict[str, ProcessId]:
-    """The commands that run exclusively now, by name."""
+    """Returns the commands that run exclusively now, by name."""
     found = {}
     for file in sorted(state.commands.glob("*.json")):
         holder = read_json(file) or {}

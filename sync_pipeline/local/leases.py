@@ -38,7 +38,7 @@ class Lease:
         self._write()
 
     def withdraw(self, names: list[str]) -> None:
-        """No longer ask for these."""
+        """Asks for these no longer."""
         self._wants = {name: service for name, service in self._wants.items() if name not in names}
         self._write()
 
@@ -87,7 +87,7 @@ class SeenLease:
 
 
 def scan(state: StateDir) -> list[SeenLease]:
-    """All leases. Those of ended commands are returned one last time, not alive, and removed."""
+    """Returns all leases. Those of ended commands are returned one last time, not alive, and removed."""
     found = []
     for lock_file in sorted(state.leases.glob("*.lock")):
         lock = try_lock(lock_file, shared=True)
@@ -109,7 +109,7 @@ def _seen(lease_id: str, content: dict[str, Any], *, alive: bool) -> SeenLease:
 
 
 def current_user() -> str:
-    """The name of the user who runs this process, or the number when it has none (as in some containers)."""
+    """Returns the name of the user who runs this process, or the number when it has none (as in some containers)."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -15,7 +15,7 @@ _FIRST, _LAST = 20000, 31999
 
 
 def port_of(state: StateDir, service: str) -> int:
-    """A free port for the service: the one of its last start, or else the next free one, which is written down.
+    """Returns a free port for the service: the one of its last start, or else the next free one, which is written down.
 
     The search begins at a number drawn from the folder's path and the service's name, so that state directories that
     start at the same moment do not look at the same ports. Raises OSError when none is free.
@@ -35,7 +35,7 @@ def port_of(state: StateDir, service: str) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
+    """Returns whether a server could listen on the port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
         # As servers do: a port whose last connections are still being forgotten is free.
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -33,12 +33,12 @@ class ProcessId:
     started: str
 
     def alive(self) -> bool:
-        """Whether this very process still runs (a zombie does not)."""
+        """Returns whether this very process still runs (a zombie does not)."""
         return start_time(self.pid) == self.started
 
 
 def this_process() -> ProcessId:
-    """The identity of the calling process; it stays the same over exec."""
+    """Returns the identity of the calling process; it stays the same over exec."""
     return ProcessId(os.getpid(), start_time(os.getpid()) or "")
 
 

@@ -16,7 +16,10 @@ _MAX_HEAD = 16384
 
 
 def is_ready(ready: Ready, *, pid: int, port: int) -> bool:
-    """Whether the service that runs as ``pid`` and listens on ``port`` may be used. Takes about a second at most."""
+    """Returns whether the service that runs as ``pid`` and listens on ``port`` may be used.
+
+    Takes about a second at most.
+    """
     match ready.kind:
         case "alive":
             return True

@@ -19,7 +19,7 @@ _BASE_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYP
 
 
 def base_environment() -> dict[str, str]:
-    """The few variables of this process that every service gets; a service is given all others by name."""
+    """Returns the few variables of this process that every service gets; a service is given all others by name."""
     return {name: os.environ[name] for name in _BASE_VARIABLES if name in os.environ}
 
 
@@ -61,11 +61,11 @@ class Service:
     unprivileged: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The description as JSON types."""
+        """Returns the description as JSON types."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Service:
-        """The description that ``to_json`` made. Raises TypeError or KeyError on another one."""
+        """Returns the description that ``to_json`` made. Raises TypeError or KeyError on another one."""
         lists = {name: tuple(content[name]) for name in ("argv", "prepare", "needs")}
         return cls(**{**content, **lists, "ready": Ready(**content["ready"])})

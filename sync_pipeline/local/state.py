@@ -30,7 +30,7 @@ class StateDir:
 
     @classmethod
     def at(cls, path: Path) -> StateDir:
-        """The state directory at the path, which may be relative or begin with ``~``."""
+        """Returns the state directory at the path, which may be relative or begin with ``~``."""
         return cls(path.expanduser().absolute())
 
     @property
@@ -69,7 +69,7 @@ class StateDir:
         return self.path / "logs"
 
     def log(self, name: str) -> Path:
-        """The log file of the service (or supervisor) of that name."""
+        """Returns the log file of the service (or supervisor) of that name."""
         return self.logs / f"{name}.log"
 
     def create(self) -> None:
@@ -83,7 +83,10 @@ class StateDir:
             os.close(open_lock_file(self.lock))
 
     def exists(self) -> bool:
-        """Whether anything was ever started here. Raises UsageError when the directory is closed to this user."""
+        """Returns whether anything was ever started here.
+
+        Raises UsageError when the directory is closed to this user.
+        """
         with self._usable():
             try:
                 os.close(os.open(self.lock, os.O_RDWR))
@@ -115,7 +118,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The file's object, or None when it is absent or not one (a full disk, a hand's edit)."""
+    """Returns the file's object, or None when it is absent or not one (a full disk, a hand's edit)."""
     try:
         content = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -124,7 +127,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def open_lock_file(path: Path) -> int:
-    """A descriptor of the lock file, made 0600 if absent, not inherited by programs this process runs."""
+    """Returns a descriptor of the lock file, made 0600 if absent, not inherited by programs this process runs."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 

@@ -24,7 +24,7 @@ class ServiceStatus:
     since: float
 
     def alive(self) -> bool:
-        """Whether its process runs now."""
+        """Returns whether its process runs now."""
         return self.pid is not None and ProcessId(self.pid, self.started or "").alive()
 
 
@@ -45,7 +45,10 @@ class Status:
 
 
 def read_status(state: StateDir) -> Status | None:
-    """What the supervisor last said, or None when it no longer runs. Raises OSError if the file is closed to us."""
+    """Returns what the supervisor last said, or None when it no longer runs.
+
+    Raises OSError if the file is closed to us.
+    """
     content = read_json(state.status)
     if content is None:
         return None

@@ -110,7 +110,7 @@ class Supervised:
         return self._process is not None
 
     def published(self) -> dict[str, Any]:
-        """What commands read about the service."""
+        """Returns what commands read about the service."""
         return {
             "state": self.phase,
             "pid": self._identity.pid if self._identity else None,
@@ -160,7 +160,7 @@ class Supervised:
         return not another_listens(process.pid, self.port) and process.poll() is None
 
     def _ended(self) -> int | None:
-        """The exit status, once, when the process has ended; what is left of its group is killed."""
+        """Returns the exit status, once, when the process has ended; what is left of its group is killed."""
         assert self._process is not None  # noqa: S101 (only asked in phases that have one)
         status = self._process.poll()
         if status is not None:
@@ -204,5 +204,5 @@ class Supervised:
         self._process = self._identity = None
 
     def _said(self) -> str:
-        """Why this attempt ended, in the words of its log."""
+        """Returns why this attempt ended, in the words of its log."""
         return last_words(self._state.log(self.service.name), since=self._offset)

@@ -123,7 +123,10 @@ class Supervisor:
         self._publish()
 
     def _state_is_there(self) -> bool:
-        """Whether the lock file is still the one that is held: not so after ``rm -r`` of the state directory."""
+        """Returns whether the lock file is still the one that is held.
+
+        Not so after ``rm -r`` of the state directory.
+        """
         try:
             return self._state.lock.stat().st_ino == os.fstat(self._lock).st_ino
         except FileNotFoundError:

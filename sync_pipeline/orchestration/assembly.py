@@ -25,7 +25,7 @@ class Assembly:
     definitions: dg.Definitions
 
     def member(self, batch: SyncBatch) -> Member:
-        """The member that runs a batch. Raises UsageError for one of a pipeline that is not configured here."""
+        """Returns the member that runs a batch. Raises UsageError for one of a pipeline that is not configured here."""
         member = self.members.get(batch.pipeline)
         if member is None:
             raise UsageError(f"batch {batch.id} is of pipeline {batch.pipeline}, which is not configured here")

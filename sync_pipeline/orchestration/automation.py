@@ -41,7 +41,7 @@ def run_requests(
     batches: Sequence[SyncBatch],
     known_scopes: Sequence[str] = (),
 ) -> dg.SensorResult:
-    """A run for each batch, and the partitions that its scope and the known ones lack."""
+    """Returns a run for each batch, and the partitions that its scope and the known ones lack."""
     by_name = {member.pipeline.name: member for member in members}
     additions = []
     for member in members:
@@ -99,7 +99,10 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
 def _with_jobs(
     context: dg.SensorEvaluationContext, core: Core, members: Sequence[Member], batches: Sequence[SyncBatch]
 ) -> list[SyncBatch]:
-    """Those that a job runs; fails the others, whose type is gone from the configuration, so that they stop none."""
+    """Returns those that a job runs.
+
+    Fails the others, whose type is gone from the configuration, so that they stop none.
+    """
     by_name = {member.pipeline.name: member for member in members}
     runnable = []
     for batch in batches:

@@ -36,7 +36,7 @@ class Member:
         return self.brought.partitions.name or ""
 
     def job(self, batch_type: str) -> str:
-        """The name of the job that runs a batch of that type. Raises UsageError when there is none."""
+        """Returns the name of the job that runs a batch of that type. Raises UsageError when there is none."""
         if batch_type not in self.brought.jobs:
             raise UsageError(f"{self.pipeline.name} has no job for batches of type {batch_type!r}")
         return self.brought.jobs[batch_type].name

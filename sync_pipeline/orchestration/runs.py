@@ -43,7 +43,7 @@ class DagsterStorageUnavailableError(ServiceUnavailableError):
 
 
 def run_tags(batch: SyncBatch) -> dict[str, str]:
-    """The tags of a batch's run, by which people and sensors find it."""
+    """Returns the tags of a batch's run, by which people and sensors find it."""
     tags = {
         BATCH_TAG: str(batch.id),
         ATTEMPT_TAG: str(batch.attempt),
@@ -69,7 +69,7 @@ def run_request(batch: SyncBatch, job: str, partition_key: str) -> dg.RunRequest
 
 
 def tagged_batch(tags: Mapping[str, str]) -> int | None:
-    """The batch that a run's tags name, if any. Raises UsageError when it is no number."""
+    """Returns the batch that a run's tags name, if any. Raises UsageError when it is no number."""
     value = tags.get(BATCH_TAG)
     if value is None:
         return None
@@ -81,7 +81,7 @@ def tagged_batch(tags: Mapping[str, str]) -> int | None:
 def planned_parts(
     context: StepContext,
 ) -> tuple[str, ...]:
-    """The assets that this run will materialize, by name (a re-execution from a failure plans only what it repeats)."""
+    """Returns the assets that this run will materialize, by name (a re-execution plans only what it repeats)."""
     layer = context.job_def.asset_layer
     steps = context.run.step_keys_to_execute
     return tuple(
@@ -99,7 +99,7 @@ def run_batch_part(
     *,
     planned: tuple[str, ...] | None = None,
 ) -> Iterator[BatchPart]:
-    """`batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
+    """Opens `batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
 
     ``planned`` are the run's parts, by default the assets that it materializes. What the project can say in one line
     ends the step as a Failure that says it, and that Dagster does not retry.
@@ -120,7 +120,7 @@ def run_batch_part(
 
 
 def trigger_of(tags: Mapping[str, str]) -> Trigger:
-    """Who started a run that carries no batch: a schedule, or a person."""
+    """Returns who started a run that carries no batch: a schedule, or a person."""
     return Trigger.SCHEDULE if SCHEDULE_TAG in tags else Trigger.MANUAL
 
 
@@ -139,7 +139,7 @@ def close_batch(ledger: Ledger, run: dg.DagsterRun, what: str) -> SyncBatch | No
 
 
 def _batch_that_waits_for(ledger: Ledger, run: dg.DagsterRun) -> SyncBatch | None:
-    """The unclaimed batch whose present attempt the run was started for."""
+    """Returns the unclaimed batch whose present attempt the run was started for."""
     batch_id = tagged_batch(run.tags)
     batch = None if batch_id is None else ledger.find(batch_id)
     if batch is None or batch.dagster_run_id is not None or run.tags.get(ATTEMPT_TAG) != str(batch.attempt):
@@ -186,7 +186,7 @@ def terminate_runs(batch: SyncBatch) -> list[str]:
 
 
 def runs_in_flight(instance: dg.DagsterInstance, batch: SyncBatch) -> list[str]:
-    """The unfinished runs of a batch's attempt: the one that holds it, and those that were started for it."""
+    """Returns the unfinished runs of a batch's attempt: the one that holds it, and those that were started for it."""
     tags = {BATCH_TAG: str(batch.id), ATTEMPT_TAG: str(batch.attempt)}
     filters = [dg.RunsFilter(statuses=IN_FLIGHT, tags=tags)]
     if batch.dagster_run_id is not None:  # one that a person started carries no batch
@@ -223,7 +223,7 @@ def keep_partitions(instance: dg.DagsterInstance, name: str, wanted: Collection[
 
 
 def daemon_is_alive() -> bool:
-    """Whether a Dagster daemon works on this instance, so that enqueued batches will start.
+    """Returns whether a Dagster daemon works on this instance, so that enqueued batches will start.
 
     Dagster itself calls one healthy for half an hour after its last heartbeat; one comes every 30 s. Raises
     DagsterStorageUnavailableError.
@@ -257,7 +257,7 @@ def _reachable_storage() -> Iterator[None]:
 
 
 def _why_failed(result: dg.ExecuteInProcessResult) -> SyncPipelineError:
-    """What a step of a failed run failed with, as Dagster noted it."""
+    """Returns what a step of a failed run failed with, as Dagster noted it."""
     failure = next((event.step_failure_data.error for event in result.all_events if event.is_step_failure), None)
     chain = []
     while failure is not None:
@@ -275,7 +275,7 @@ def _storage_unavailable(reason: str) -> DagsterStorageUnavailableError:
 
 
 def daily(name: str, job: dg.JobDefinition, minute_and_hour: str) -> dg.ScheduleDefinition:
-    """A schedule that runs a job each day at a time (UTC), given as the first two fields of cron."""
+    """Returns a schedule that runs a job each day at a time (UTC), given as the first two fields of cron."""
     return dg.ScheduleDefinition(
         name=name,
         job=job,

@@ -18,7 +18,7 @@ _HASH = re.compile(r"[0-9a-f]{40}")
 
 
 def parse_event(body: bytes, store_hash: str) -> NewEvent | None:
-    """The event of a store in a webhook's body; None if it is about nothing of ours. Raises ProblemError."""
+    """Returns the event of a store in a webhook's body; None if it is about nothing of ours. Raises ProblemError."""
     try:
         payload = body.decode()
         content: Any = msgspec.json.decode(payload)
@@ -43,7 +43,7 @@ def parse_event(body: bytes, store_hash: str) -> NewEvent | None:
 
 
 def _hash(sent: Any, body: bytes) -> str:
-    """BigCommerce's hash of the event, or else one of our own."""
+    """Returns BigCommerce's hash of the event, or else one of our own."""
     if isinstance(sent, str) and _HASH.fullmatch(sent.lower()):
         return sent.lower()
     return hashlib.sha1(body, usedforsecurity=False).hexdigest()

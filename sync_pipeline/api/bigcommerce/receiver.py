@@ -77,7 +77,7 @@ class Receiver:
         self.signatures = SignatureWatch() if signatures else None
 
     def router(self) -> APIRouter:
-        """The receiver's routes."""
+        """Returns the receiver's routes."""
         router = APIRouter(tags=["webhooks"])
         router.post(PATH, summary="An event of BigCommerce", openapi_extra=_DOCUMENTED)(self.receive)
         router.post(f"/api/v1{PATH}", include_in_schema=False)(self.receive)
@@ -96,7 +96,7 @@ class Receiver:
         return Response(b"{}", media_type="application/json")
 
     async def _check_sender(self, store_hash: str, sent: bytes) -> StoreSecrets:
-        """The store's secrets, if the sender knows the one for webhooks. Raises ProblemError."""
+        """Returns the store's secrets, if the sender knows the one for webhooks. Raises ProblemError."""
         secrets = await self.secrets.get(store_hash) if is_hash(store_hash) else None
         if secrets is not None and not _fits(sent, secrets):
             secrets = await self.secrets.get_again(store_hash)  # it may just have been changed

@@ -46,7 +46,7 @@ class SecretCache:
         self._looks, self._counted_at = LOOKS, monotonic()
 
     async def get(self, store_hash: str) -> StoreSecrets | None:
-        """The store's secrets, at most KEPT_SECONDS old; None if there is no such store.
+        """Returns the store's secrets, at most KEPT_SECONDS old; None if there is no such store.
 
         Raises LedgerUnavailableError, SecretKeysError, and ProblemError when too many unknown stores are asked for.
         """
@@ -58,7 +58,7 @@ class SecretCache:
         return await self._look(store_hash)
 
     async def get_again(self, store_hash: str) -> StoreSecrets | None:
-        """The store's secrets as they are now, or those in memory when the budget for such looks is used up."""
+        """Returns the store's secrets as they are now, or those in memory when the budget for such looks is used up."""
         return await self._look(store_hash) if self._may_look() else self._known.get(store_hash)
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class SecretCache:
         return True
 
     async def _look(self, store_hash: str) -> StoreSecrets | None:
-        """One look for all that want the same store at the moment."""
+        """Returns one look for all that want the same store at the moment."""
         task = self._looking.get(store_hash)
         if task is None:
             task = self._looking[store_hash] = asyncio.create_task(self._load(store_hash))

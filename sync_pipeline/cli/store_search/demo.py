@@ -50,7 +50,7 @@ def run(here: Environment) -> dict[str, Any]:
 
 
 def prepare(here: Environment) -> None:
-    """The sandbox store in the ledger, with a few words of its own."""
+    """Puts the sandbox store in the ledger, with a few words of its own."""
     try:
         stores_of(here).get(DEMO_HASH)
     except UnknownStoreError:
@@ -60,7 +60,7 @@ def prepare(here: Environment) -> None:
 
 
 def tell(report: dict[str, Any]) -> None:
-    """The report for a person."""
+    """Prints the report for a person."""
     batch = report["batch"]
     say(f"Batch {batch['id']} synchronised store {batch['store_hash']} ({DEMO_NAME}) in {report['seconds']} s:")
     for part in IMPORTS:

@@ -39,7 +39,7 @@ def explain(
 
 
 def explanation_fields(explanation: Explanation) -> dict[str, Any]:
-    """The explanation as every machine-readable answer gives it."""
+    """Returns the explanation as every machine-readable answer gives it."""
     conclusion = explanation.conclusion
     return {
         "key": explanation.key,

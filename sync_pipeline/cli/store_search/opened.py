@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 def store_search(here: Environment) -> StoreSearch:
-    """The pipeline on this ledger and this search cluster; starts the embedded one when no setting names one."""
+    """Returns the pipeline on this ledger and this search cluster.
+
+    Starts the embedded one when no setting names one.
+    """
     return here.open(PIPELINE)
 
 
 def stores_of(here: Environment) -> Stores:
-    """The ledger's stores, with the keys to their secrets; needs no search cluster."""
+    """Returns the ledger's stores, with the keys to their secrets; needs no search cluster."""
     return Stores(here.ledger, here.keyring)

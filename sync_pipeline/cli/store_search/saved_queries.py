@@ -57,7 +57,7 @@ def add(
 
 @app.command("list")
 def list_queries(store: StoreHash, as_json: Json = False) -> None:
-    """The store's saved queries."""
+    """Lists the store's saved queries."""
     with environment("saved-queries list") as here:
         found = SavedQueries(stores_of(here), store).list()
     rows = [{"query": row.query, "k": row.top, "expected": row.expected} for row in found]
@@ -103,7 +103,7 @@ async def _measure(pipeline: StoreSearch, store: str, expectations: Sequence[Exp
 
 
 def quality_fields(quality: Quality) -> dict[str, Any]:
-    """The measurement as every machine-readable answer gives it."""
+    """Returns the measurement as every machine-readable answer gives it."""
     return {
         "search_request_version": SEARCH_REQUEST_VERSION,
         "queries": len(quality.results),

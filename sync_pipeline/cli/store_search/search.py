@@ -68,7 +68,7 @@ def suggest(
     request: Request = False,
     as_json: Json = False,
 ) -> None:
-    """Products and categories for a search that is still being typed."""
+    """Suggests products and categories for a search that is still being typed."""
     typed = " ".join(prefix)
     if request:
         emit_json(suggest_body(typed, size=size))
@@ -83,7 +83,7 @@ def suggest(
 
 
 async def find(pipeline: StoreSearch, store: str, words: str, *, size: int) -> list[dict[str, Any]]:
-    """The hits of a shopper's words. Raises NotIndexedError for a store without an index."""
+    """Returns the hits of a shopper's words. Raises NotIndexedError for a store without an index."""
     return (await _find(pipeline, store, words, {"size": size})).hits
 
 
@@ -98,7 +98,7 @@ async def _suggest(pipeline: StoreSearch, store: str, typed: str, size: int) -> 
 
 
 def hit_rows(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Hits as lines of a table."""
+    """Returns hits as lines of a table."""
     return [
         {
             "score": None if hit["_score"] is None else f"{hit['_score']:.2f}",
@@ -112,7 +112,7 @@ def hit_rows(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def facet_lines(facets: Mapping[str, Any]) -> list[str]:
-    """Facets for a person, a line each: `brand: Fernweh 13, Ostra 3`."""
+    """Returns facets for a person, a line each: `brand: Fernweh 13, Ostra 3`."""
     listed = [(name, values) for name, values in facets.items() if isinstance(values, list)]
     for group in ("options", "custom_fields"):
         listed += facets.get(group, {}).items()

@@ -86,7 +86,7 @@ def add(
 
 @app.command("list")
 def list_stores(as_json: Json = False) -> None:
-    """The stores."""
+    """Lists the stores."""
     with environment("stores list") as here:
         rows = [_fields(store) for store in stores_of(here).list()]
     emit_rows(rows, ("hash", "name", "language", "created_at"), as_json=as_json, empty="no stores yet")
@@ -94,7 +94,7 @@ def list_stores(as_json: Json = False) -> None:
 
 @app.command()
 def show(store_hash: Hash, as_json: Json = False) -> None:
-    """One store, its words, its schedules and its newest batches."""
+    """Shows one store, its words, its schedules and its newest batches."""
     with environment("stores show") as here:
         store = stores_of(here).get(store_hash)
         batches = here.ledger.list(scope=store_scope(store_hash), limit=5)

@@ -39,7 +39,7 @@ def register(store: StoreHash, url: Url = None, dry_run: DryRun = False, as_json
 
 @app.command("list")
 def list_hooks(store: StoreHash, as_json: Json = False) -> None:
-    """The hooks that the store's token sees, without their secrets."""
+    """Lists the hooks that the store's token sees, without their secrets."""
     with environment("webhooks list") as here:
         found = asyncio.run(hooks.listed(store_search(here), stores_of(here).get(store)))
     columns = ("id", "is_active", "scope", "destination")

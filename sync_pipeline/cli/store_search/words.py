@@ -30,7 +30,7 @@ AllWords = Annotated[bool, typer.Option("--all", help="The language's stop words
 
 
 def words_app(what: str, batch_type: BatchType, *, example: str, add: Change, remove: Change) -> typer.Typer:
-    """The verbs that change one kind of words: add, remove, import."""
+    """Returns the verbs that change one kind of words: add, remove, import."""
     app = typer.Typer(help=f"A store's own {what}: list, add, remove, import.", no_args_is_help=True)
     entry_argument = typer.Argument(metavar="ENTRY…", help=example)
 
@@ -67,7 +67,10 @@ def words_app(what: str, batch_type: BatchType, *, example: str, add: Change, re
 
 
 def read_entries(file: Path) -> list[Entry]:
-    """The entries of a file with their lines. Raises UsageError for one that is absent, too large or no UTF-8."""
+    """Returns the entries of a file with their lines.
+
+    Raises UsageError for one that is absent, too large or no UTF-8.
+    """
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise UsageError(f"{file} is larger than {MAX_FILE_BYTES // 1024 // 1024} MB")
@@ -81,7 +84,7 @@ def read_entries(file: Path) -> list[Entry]:
 
 
 def tell(entries: list[str], *, as_json: bool) -> None:
-    """The entries, one a line, or as JSON."""
+    """Prints the entries, one a line, or as JSON."""
     if as_json:
         emit_json(entries)
         return
@@ -107,7 +110,7 @@ synonyms = words_app(
 
 @stop_words.command("list")
 def list_stop_words(store: StoreHash, every: AllWords = False, as_json: Json = False) -> None:
-    """The store's own stop words."""
+    """Lists the store's own stop words."""
     with environment("stop-words list") as here:
         found = word_edits.all_stop_words(stores_of(here), store) if every else stores_of(here).stop_words(store)
     tell(found, as_json=as_json)
@@ -115,7 +118,7 @@ def list_stop_words(store: StoreHash, every: AllWords = False, as_json: Json = F
 
 @synonyms.command("list")
 def list_synonym_rules(store: StoreHash, as_json: Json = False) -> None:
-    """The store's synonym rules."""
+    """Lists the store's synonym rules."""
     with environment("synonyms list") as here:
         found = stores_of(here).synonym_rules(store)
     tell(found, as_json=as_json)

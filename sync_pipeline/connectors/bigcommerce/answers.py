@@ -60,7 +60,7 @@ class Envelope(msgspec.Struct, Generic[T]):
         return Pagination() if told is None else told
 
     def counted(self) -> Self:
-        """Itself, which must tell its total. Raises msgspec.ValidationError."""
+        """Returns itself, which must tell its total. Raises msgspec.ValidationError."""
         if self.pagination.total is None:
             raise msgspec.ValidationError("Object missing required field `total` - at `$.meta.pagination`")
         return self
@@ -81,12 +81,12 @@ _BARE_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def v3_page(body: bytes) -> RawPage:
-    """A v3 list. Raises msgspec.DecodeError."""
+    """Returns a v3 list. Raises msgspec.DecodeError."""
     return _raw_page(_decoded(_ENVELOPE, body))
 
 
 def counted_v3_page(body: bytes) -> RawPage:
-    """A v3 list that must tell its total. Raises msgspec.DecodeError."""
+    """Returns a v3 list that must tell its total. Raises msgspec.DecodeError."""
     return _raw_page(_decoded(_ENVELOPE, body).counted())
 
 
@@ -95,12 +95,15 @@ def _raw_page(envelope: Envelope[msgspec.Raw]) -> RawPage:
 
 
 def v2_page(body: bytes) -> RawPage:
-    """A v2 list; no body is no records. Raises msgspec.DecodeError."""
+    """Returns a v2 list; no body is no records. Raises msgspec.DecodeError."""
     return RawPage(_decoded(_BARE_LIST, body) if body else [])
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """The answer, also when a text in it was cut within an emoji: one record's half character costs no page of them."""
+    """Returns the answer, also when a text in it was cut within an emoji.
+
+    One record's half character costs no page of them.
+    """
     try:
         return decoder.decode(body)
     except msgspec.DecodeError:
@@ -141,6 +144,6 @@ def raise_for(
 
 
 def quoted(text: str) -> str:
-    """The start of an answer for a message: one line, at most 200 characters, with a colon before it."""
+    """Returns the start of an answer for a message: one line, at most 200 characters, with a colon before it."""
     line = " ".join(text.split())
     return f": {line[:_LONGEST_QUOTE]}" if line else ""

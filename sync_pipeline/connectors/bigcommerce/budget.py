@@ -131,7 +131,10 @@ class RequestBudget:
             self._unanswered += 1
 
     def _open_at(self) -> float:
-        """When the next request may go, as far as is known now (monotonic seconds; not after now means at once)."""
+        """Returns when the next request may go, as far as is known now (monotonic seconds.
+
+        Not after now means at once).
+        """
         now = self._clock.monotonic()
         if now < self._paused_until:
             return self._paused_until
@@ -142,7 +145,7 @@ class RequestBudget:
         return self._window.ends_at
 
     async def _wait(self, seconds: float) -> None:
-        """Until ``seconds`` have passed, or an answer has come."""
+        """Waits until ``seconds`` have passed, or an answer has come."""
         self._changed.clear()
         waits = {asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
         try:

@@ -71,15 +71,15 @@ class Catalog:
         return self._client.quota
 
     async def store(self) -> Store:
-        """The store's own name, currency, language, status and default channel."""
+        """Returns the store's own name, currency, language, status and default channel."""
         return await self._client.get(_one("/v2/store", Store))
 
     async def store_time(self) -> datetime:
-        """The store's clock, aware, in whole seconds: for ``modified_since`` of a later listing."""
+        """Returns the store's clock, aware, in whole seconds: for ``modified_since`` of a later listing."""
         return datetime.fromtimestamp((await self._client.get(_one("/v2/time", _Time))).time, UTC)
 
     async def probe_scopes(self) -> dict[Scope, bool]:
-        """Which of the needed scopes the token has, told by one cheap request each."""
+        """Returns which of the needed scopes the token has, told by one cheap request each."""
         probes = [
             Request(PRODUCTS_PATH, Scope.PRODUCTS, v3_page, {"limit": 1, "include_fields": "name"}),
             Request("/v3/content/pages", Scope.CONTENT, v3_page, {"limit": 1}),
@@ -98,33 +98,33 @@ class Catalog:
         return found
 
     def channels(self) -> AsyncGenerator[RecordPage[Channel]]:
-        """The sales channels; 1 is the default storefront."""
+        """Returns the sales channels; 1 is the default storefront."""
         return self._v3("channels", "/v3/channels", Scope.CHANNELS, Channel)
 
     def sites(self) -> AsyncGenerator[RecordPage[Site]]:
-        """The channels' sites, with the absolute addresses that records' URLs are relative to."""
+        """Returns the channels' sites, with the absolute addresses that records' URLs are relative to."""
         return self._v3("sites", "/v3/sites", Scope.SITES, Site)
 
     def trees(self) -> AsyncGenerator[RecordPage[Tree]]:
-        """The category trees and the channels that show them."""
+        """Returns the category trees and the channels that show them."""
         return self._v3("category trees", "/v3/catalog/trees", Scope.PRODUCTS, Tree)
 
     def categories(self) -> AsyncGenerator[RecordPage[Category]]:
-        """The categories of all trees, hidden ones included."""
+        """Returns the categories of all trees, hidden ones included."""
         path = "/v3/catalog/trees/categories"
         return self._v3("categories", path, Scope.PRODUCTS, Category, id_field="category_id")
 
     def brands(self) -> AsyncGenerator[RecordPage[Brand]]:
-        """The brands."""
+        """Returns the brands."""
         return self._v3("brands", "/v3/catalog/brands", Scope.PRODUCTS, Brand)
 
     def pages(self, *, include_body: bool = True) -> AsyncGenerator[RecordPage[Page]]:
-        """The web pages of all channels, hidden ones included."""
+        """Returns the web pages of all channels, hidden ones included."""
         params: Params = {"include": "body"} if include_body else {}
         return self._v3("web pages", "/v3/content/pages", Scope.CONTENT, Page, params=params)
 
     async def blog_posts(self) -> AsyncGenerator[RecordPage[BlogPost]]:
-        """The blog posts, drafts and posts of the future included."""
+        """Yields the blog posts, drafts and posts of the future included."""
 
         def count(body: bytes) -> int:
             return msgspec.json.decode(body, type=_Count).count
@@ -137,13 +137,14 @@ class Catalog:
             yield page
 
     async def count_products(self, *, modified_since: datetime | None = None) -> int:
-        """How many products there are, hidden ones included."""
+        """Returns how many products there are, hidden ones included."""
         return await self._products.count(modified_since=modified_since)
 
     def products(
         self, *, include: Sequence[str] = INCLUDE, modified_since: datetime | None = None
     ) -> AsyncGenerator[RecordPage[Product]]:
-        """All products, hidden ones included, in no order; with ``modified_since`` (aware) those modified since.
+        """Returns all products, hidden ones included, in no order; with ``modified_since`` (aware) those modified
+        since.
 
         What BigCommerce calls modified leaves much out (variants, images, custom fields): see ``ProductListings``.
         Memory does not grow with the catalogue. Use ``contextlib.aclosing`` when leaving early.
@@ -153,15 +154,15 @@ class Catalog:
     def products_by_id(
         self, ids: Iterable[int], *, include: Sequence[str] = INCLUDE
     ) -> AsyncGenerator[RecordPage[Product]]:
-        """The products of ``ids``; each page tells the ids that are ``absent``."""
+        """Returns the products of ``ids``; each page tells the ids that are ``absent``."""
         return self._products.by_id(ids, include=include)
 
     async def product_ids_of_sku(self, sku: str) -> list[int]:
-        """The products that have the SKU, themselves or as a variant's. BigCommerce compares it whole."""
+        """Returns the products that have the SKU, themselves or as a variant's. BigCommerce compares it whole."""
         return await self._client.get(Request("/v3/catalog/variants", Scope.PRODUCTS, _owners, {"sku": sku}))
 
     def visible_product_ids(self) -> AsyncGenerator[RecordPage[ProductId]]:
-        """The ids of all visible products, for telling what is gone."""
+        """Returns the ids of all visible products, for telling what is gone."""
         return self._products.visible_ids()
 
     async def _v3(
@@ -182,7 +183,7 @@ class Catalog:
 
 
 def _owners(body: bytes) -> list[int]:
-    """The products of a page of variants."""
+    """Returns the products of a page of variants."""
     variants = (msgspec.json.decode(raw, type=_Owned) for raw in v3_page(body).records)
     return sorted({variant.product_id for variant in variants if variant.product_id})
 

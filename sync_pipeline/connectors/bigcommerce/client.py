@@ -160,7 +160,7 @@ class BigCommerceClient:
         return body
 
     def _clean(self, text: str, *secrets: str) -> str:
-        """``text`` without the token and ``secrets``, should the other side echo them."""
+        """Returns ``text`` without the token and ``secrets``, should the other side echo them."""
         for secret in secrets:
             text = text.replace(secret, "[secret]")
         return text.replace(self._token, "[token]")

@@ -49,7 +49,7 @@ class Collection(Generic[T]):
 async def read_collection(
     client: BigCommerceClient, collection: Collection[T], next_version: Callable[[], Awaitable[int]]
 ) -> list[RecordPage[T]]:
-    """All pages of ``collection``; of a record that came twice only the later one.
+    """Returns all pages of ``collection``; of a record that came twice only the later one.
 
     Raises IncompleteListingError if it gave fewer records than it announced each time that it was read.
     """

@@ -12,12 +12,12 @@ MOST_LOST_SHARE = 0.15
 
 
 def is_plausible_loss(*, announced: int, recounted: int) -> bool:
-    """Whether so many records may have been deleted while the listing was read."""
+    """Returns whether so many records may have been deleted while the listing was read."""
     return announced - recounted <= max(MOST_LOST_RECORDS, MOST_LOST_SHARE * announced)
 
 
 def incompleteness(what: str, *, announced: int, recounted: int, read: int) -> str | None:
-    """Why a listing of ``what`` that gave ``read`` records is not whole, or None if it is.
+    """Returns why a listing of ``what`` that gave ``read`` records is not whole, or None if it is.
 
     ``announced`` is its total when it began, ``recounted`` how many of those records are still there at its end.
     """

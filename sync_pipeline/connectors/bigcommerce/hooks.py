@@ -36,7 +36,7 @@ class Hook(msgspec.Struct, frozen=True):
     headers: dict[str, Any] | list[Any] | None = None
 
     def header(self, name: str) -> str | None:
-        """The value that is sent in the header ``name``, in whichever case it is kept."""
+        """Returns the value that is sent in the header ``name``, in whichever case it is kept."""
         sent = self.headers if isinstance(self.headers, dict) else {}
         return next((str(value) for key, value in sent.items() if key.lower() == name.lower()), None)
 
@@ -50,7 +50,7 @@ class HookOrder:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def is_met_by(self, hook: Hook) -> bool:
-        """Whether ``hook`` is as ordered."""
+        """Returns whether ``hook`` is as ordered."""
         kept = all(hook.header(name) == value for name, value in self.headers.items())
         return hook.is_active and kept and (hook.scope, hook.destination) == (self.scope, self.destination)
 
@@ -66,14 +66,14 @@ class Hooks:
         self._client = client
 
     async def all(self) -> list[Hook]:
-        """Every hook, inactive ones included. Raises IncompleteListingError."""
+        """Returns every hook, inactive ones included. Raises IncompleteListingError."""
         total = Request(PATH, Scope.INFORMATION, lambda body: v3_page(body).total or 0, {"limit": 1})
         hooks = Collection("webhooks", PATH, Scope.INFORMATION, RecordReader(Hook), total=total)
         pages = await read_collection(self._client, hooks, _no_version)
         return [hook for page in pages for hook in page.records if not isinstance(hook, MalformedRecord)]
 
     async def create(self, order: HookOrder) -> Hook:
-        """A new hook, or the one that is there already, made to be as ordered."""
+        """Returns a new hook, or the one that is there already, made to be as ordered."""
         try:
             return await self._client.get(_writing("POST", PATH, order))
         except RefusedError:
@@ -109,7 +109,7 @@ def _writing(method: str, path: str, order: HookOrder) -> Request[Hook]:
 
 
 def _needed_scope(event_scope: str) -> Scope:
-    """The OAuth scope of what the events are about, which a token needs to hear of them."""
+    """Returns the OAuth scope of what the events are about, which a token needs to hear of them."""
     words = event_scope.split("/")
     if "page" in words:
         return Scope.CONTENT
@@ -121,5 +121,5 @@ def _same_place(hook: Hook, order: HookOrder) -> bool:
 
 
 async def _no_version() -> int:
-    """Hooks are no records that are written anywhere."""
+    """Returns 0: hooks are no records that are written anywhere."""
     return 0

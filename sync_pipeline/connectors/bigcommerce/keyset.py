@@ -69,7 +69,10 @@ class KeysetReader(Generic[T]):
     stuck: Callable[[], Exception]
 
     async def read(self, ids: IdRange) -> AsyncGenerator[RecordPage[T]]:
-        """The pages of ``ids``, which others may split at any time. Ends with a page that tells it is the last."""
+        """Yields the pages of ``ids``, which others may split at any time.
+
+        Ends with a page that tells it is the last.
+        """
         while not ids.is_empty:
             asked = ids.before
             page = await self.fetch(ids.after, asked)
@@ -87,7 +90,10 @@ class KeysetReader(Generic[T]):
                 return
 
     async def read_concurrently(self, ids: IdRange, *, largest: int) -> AsyncGenerator[RecordPage[T]]:
-        """The pages of ``ids``, in no order, read by up to 8 workers. ``largest`` is about the largest id in it."""
+        """Yields the pages of ``ids``, in no order, read by up to 8 workers.
+
+        ``largest`` is about the largest id in it.
+        """
         ranges, untaken = [ids], [ids]
         progress = asyncio.Event()
 

@@ -63,7 +63,7 @@ class RecordReader(Generic[T]):
         self._id_field = id_field
 
     def read_list(self, body: bytes) -> ReadList[T]:
-        """A v3 list that must tell its total. Raises msgspec.DecodeError."""
+        """Returns a v3 list that must tell its total. Raises msgspec.DecodeError."""
         try:
             # All at once takes two thirds of the time; one by one tells the malformed apart.
             envelope = self._list_decoder.decode(body).counted()
@@ -74,19 +74,19 @@ class RecordReader(Generic[T]):
             return ReadList([self.read(record) for record in raw.records], raw.total or 0, raw.per_page)
 
     def read(self, raw: msgspec.Raw) -> T | MalformedRecord:
-        """The record, or what is wrong with it."""
+        """Returns the record, or what is wrong with it."""
         try:
             return self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return MalformedRecord(_loose_id(raw, self._id_field), bytes(raw), _in_words(error))
 
     def id_of(self, record: T | MalformedRecord) -> int | None:
-        """The record's id; None only for a malformed one."""
+        """Returns the record's id; None only for a malformed one."""
         return record.id if isinstance(record, MalformedRecord) else getattr(record, self._id_field)
 
 
 def _loose_id(raw: msgspec.Raw, field: str) -> int | None:
-    """The id of a record that is otherwise malformed: a positive integer, also as text, or None."""
+    """Returns the id of a record that is otherwise malformed: a positive integer, also as text, or None."""
     try:
         # The other fields stay undecoded: one of them is the reason for being here.
         value: Any = msgspec.json.decode(_FIELDS.decode(raw).get(field, msgspec.Raw(b"null")))
@@ -98,7 +98,7 @@ def _loose_id(raw: msgspec.Raw, field: str) -> int | None:
 
 
 def _in_words(error: Exception) -> str:
-    """What a decoder found wrong, for somebody who knows the record and not its JSON."""
+    """Returns what a decoder found wrong, for somebody who knows the record and not its JSON."""
     if not isinstance(error, msgspec.ValidationError):
         return "BigCommerce's record has text that cannot be read; correct it there"
     problem, _, place = " ".join(str(error).split()).replace("`", "").partition(" - at ")

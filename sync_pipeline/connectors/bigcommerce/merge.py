@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 
 async def merge(sources: Sequence[AsyncGenerator[T]], *, buffered: int) -> AsyncGenerator[T]:
-    """The items of all ``sources`` as they come; at most ``buffered`` wait for the reader, then the sources wait.
+    """Yields the items of all ``sources`` as they come; at most ``buffered`` wait for the reader, then the sources
+    wait.
 
     The first error of a source is raised after the items before it; then, and when the generator is closed early, the
     other sources are cancelled and closed before it returns.

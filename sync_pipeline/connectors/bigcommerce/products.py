@@ -55,13 +55,13 @@ class ProductListings:
         self._reader = RecordReader(Product)
 
     async def count(self, *, modified_since: datetime | None = None) -> int:
-        """How many products there are, hidden ones included."""
+        """Returns how many products there are, hidden ones included."""
         return await self._count(_since(modified_since))
 
     async def all(
         self, *, include: Sequence[str] = INCLUDE, modified_since: datetime | None = None
     ) -> AsyncGenerator[RecordPage[Product]]:
-        """All products, or those that BigCommerce calls modified since an aware time; pages come in no order.
+        """Yields all products, or those that BigCommerce calls modified since an aware time; pages come in no order.
 
         Raises IncompleteListingError after the last page if the listing cannot be believed to be whole.
         """
@@ -70,7 +70,7 @@ class ProductListings:
                 yield page
 
     async def visible_ids(self) -> AsyncGenerator[RecordPage[ProductId]]:
-        """The ids of all visible products, read as cheaply as the API allows; otherwise like ``all``."""
+        """Yields the ids of all visible products, read as cheaply as the API allows; otherwise like ``all``."""
         ids = RecordReader(ProductId)
         async with aclosing(self._listing(ids, {"include_fields": "name"}, {"is_visible": "true"})) as pages:
             async for page in pages:
@@ -100,7 +100,7 @@ class ProductListings:
     async def by_id(
         self, ids: Iterable[int], *, include: Sequence[str] = INCLUDE
     ) -> AsyncGenerator[RecordPage[Product]]:
-        """The products of ``ids``, one page for every 250 of them, which tells those that are ``absent``.
+        """Yields the products of ``ids``, one page for every 250 of them, which tells those that are ``absent``.
 
         A page's version is the lowest of the requests that it took.
         """
@@ -143,7 +143,7 @@ class ProductListings:
         return (await self._client.get(request)).total or 0
 
     async def _total_and_largest(self, filters: Params) -> tuple[int, int]:
-        """How many products the listing has, and the largest of their ids (0 without any)."""
+        """Returns how many products the listing has, and the largest of their ids (0 without any)."""
 
         def read(body: bytes) -> tuple[int, int]:
             page = counted_v3_page(body)

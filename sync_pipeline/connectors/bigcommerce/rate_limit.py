@@ -63,14 +63,14 @@ class Window:
 
     @classmethod
     def told_by(cls, limit: RateLimit, *, received: float) -> Window | None:
-        """The window that an answer received at ``received`` tells about, or None when it tells too little."""
+        """Returns the window that an answer received at ``received`` tells about, or None when it tells too little."""
         if limit.left is None or limit.reset is None:
             return None
         length = limit.window or max(DEFAULT_WINDOW_SECONDS, limit.reset)
         return cls(left=limit.left, quota=limit.quota, length=length, reset=limit.reset, ends_at=received + limit.reset)
 
     def after(self, other: Window, *, latency: float) -> Window:
-        """This window, brought up to date by ``other``, told by an answer that took ``latency`` seconds.
+        """Returns this window, brought up to date by ``other``, told by an answer that took ``latency`` seconds.
 
         An answer is late by at most its latency, so its end is at most that much too late: below half a window that
         separates windows for sure. A slower answer says nothing certain; its request has only been used up.
@@ -85,11 +85,14 @@ class Window:
         return replace(newest, ends_at=min(self.ends_at, other.ends_at))
 
     def used(self) -> Window:
-        """The window after one more request about which nothing was told."""
+        """Returns the window after one more request about which nothing was told."""
         return replace(self, left=self.left - 1)
 
     def following(self, *, now: float) -> Window | None:
-        """The next window, presumed to be full until an answer tells otherwise; None if nobody told its size."""
+        """Returns the next window, presumed to be full until an answer tells otherwise.
+
+        None if nobody told its size.
+        """
         if not self.quota:
             return None
         return replace(self, left=self.quota, reset=math.inf, ends_at=now + self.length, presumed=True)

@@ -46,11 +46,11 @@ class Request(Generic[T]):
         return f"{self.method} {self.path}"
 
     async def prepare(self) -> Params:
-        """The query parameters of the attempt that is about to be sent."""
+        """Returns the query parameters of the attempt that is about to be sent."""
         return self.params
 
     def overloaded(self) -> None:
-        """The last attempt may have asked for too much."""
+        """Notes that the last attempt may have asked for too much."""
 
 
 @dataclass(slots=True)
@@ -62,12 +62,12 @@ class PageSize:
     _successes: int = 0
 
     def shrink(self, failed: int) -> None:
-        """A page of ``failed`` was too much: ask for half of it from now on. A volley of failures halves once."""
+        """Asks for half of ``failed`` from now on: a page of it was too much. A volley of failures halves once."""
         self.limit = min(self.limit, max(LEAST_PER_PAGE, failed // 2))
         self._successes = 0
 
     def succeeded(self, served: int | None = None) -> None:
-        """A page came. ``served`` is the page size that the service used, which bounds ours from now on."""
+        """Notes that a page came. ``served`` is the page size that the service used, which bounds ours from now on."""
         if served and served < self.limit:
             self.limit = self.most = served
         self._successes += 1
@@ -92,7 +92,7 @@ class PageRequest(Request[T]):
     limit: int = 0
 
     async def prepare(self) -> Params:
-        """The parameters of this attempt, made after its version is drawn."""
+        """Returns the parameters of this attempt, made after its version is drawn."""
         self.limit = self.size.limit
         self.version = await self.next_version()
         return self.query(self.limit)

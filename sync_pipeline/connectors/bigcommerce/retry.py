@@ -50,7 +50,7 @@ class AttemptError(Exception):
         self.wait = wait
 
     def is_final(self, failures: int) -> bool:
-        """Whether this failure, the request's ``failures``-th, is its last."""
+        """Returns whether this failure, the request's ``failures``-th, is its last."""
         return failures >= self.attempts or self.wait > LONGEST_WAIT_SECONDS
 
 

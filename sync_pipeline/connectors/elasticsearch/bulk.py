@@ -150,7 +150,7 @@ class BulkIndex:
 
 
 def render(operations: Sequence[Operation[bytes]]) -> bytes:
-    """The operations as the body of a bulk request: an action line each, and the document below an upsert's."""
+    """Returns the operations as the body of a bulk request: an action line each, and the document below an upsert's."""
     lines: list[bytes] = []
     for operation in operations:
         place: Any = (msgspec.json.encode(operation.key), operation.version)

@@ -109,7 +109,7 @@ class SearchCluster:
             raise SearchClusterError(text, status=failure.status, error_type=failure.error_type) from error
 
     async def check(self) -> ClusterInfo:
-        """What answers, if it can be used.
+        """Returns what answers, if it can be used.
 
         Raises ServiceUnavailableError when nothing answers, the key is refused, or it is no Elasticsearch, or too old.
         """

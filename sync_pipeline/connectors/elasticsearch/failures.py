@@ -54,14 +54,14 @@ class Failure:
 
 
 def client_errors() -> tuple[type[Exception], ...]:
-    """Every exception by which the client says that a call failed; imports the client."""
+    """Returns every exception by which the client says that a call failed; imports the client."""
     from elasticsearch import ApiError, TransportError  # noqa: PLC0415 - 0.3 CPU-s
 
     return ApiError, TransportError
 
 
 def describe(error: Exception) -> Failure:
-    """The failure behind an exception of ``client_errors()``."""
+    """Returns the failure behind an exception of ``client_errors()``."""
     from elasticsearch import ApiError, ConnectionTimeout, SerializationError, UnsupportedProductError  # noqa: PLC0415 - 0.3 CPU-s
 
     match error:
@@ -95,5 +95,5 @@ def _reason(body: Any) -> tuple[str, str]:
 
 
 def seconds(retry_after: str | None) -> float | None:
-    """The waiting time that a ``Retry-After`` header asks for; None for none, or a date."""
+    """Returns the waiting time that a ``Retry-After`` header asks for; None for none, or a date."""
     return float(retry_after) if retry_after and retry_after.strip().isdecimal() else None

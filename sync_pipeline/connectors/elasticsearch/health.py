@@ -26,7 +26,10 @@ class ClusterHealth:
 
 
 async def cluster_health(cluster: SearchCluster, *, indices: str = "store-*") -> ClusterHealth:
-    """The cluster's health, with the blocks of ``indices`` (a name pattern). Raises as ``SearchCluster.errors``."""
+    """Returns the cluster's health, with the blocks of ``indices`` (a name pattern).
+
+    Raises as ``SearchCluster.errors``.
+    """
     with cluster.errors("reading the search cluster's health"):
         status = (await cluster.reads.cluster.health()).body["status"]
         disks = (await cluster.reads.nodes.stats(metric="fs", filter_path="nodes.*.fs.total")).body

@@ -60,11 +60,11 @@ class StoreIndices:
         self._name = re.compile(rf"{re.escape(self.alias)}-(?P<kind>[a-z_]+)-(?P<stamp>\d{{17}})")
 
     def alias_of(self, kind: str) -> str:
-        """The alias over the current index of a kind."""
+        """Returns the alias over the current index of a kind."""
         return f"{self.alias}-{kind}"
 
     def new_name(self, kind: str, now: datetime) -> str:
-        """A name for a new index: UTC, to the millisecond."""
+        """Returns a name for a new index: UTC, to the millisecond."""
         return f"{self.alias_of(kind)}-{now.astimezone(UTC):%Y%m%d%H%M%S%f}"[:-3]
 
     async def create(self, name: str, body: Mapping[str, Any]) -> None:
@@ -101,12 +101,15 @@ class StoreIndices:
             await self.cluster.repeatable.indices.delete(index=name, ignore_unavailable=True)
 
     async def exists(self, name: str) -> bool:
-        """Whether there is an index or alias of that name."""
+        """Returns whether there is an index or alias of that name."""
         with self.cluster.errors(f"looking for index {name}"):
             return bool(await self.cluster.reads.indices.exists(index=name))
 
     async def list(self) -> Sequence[PhysicalIndex]:
-        """All indices of the store, oldest first; also those that cannot be searched, closed or without their data."""
+        """Returns all indices of the store, oldest first.
+
+        Also those that cannot be searched, closed or without their data.
+        """
         with self.cluster.errors(f"listing the indices of {self.alias}"):
             found = (
                 await self.cluster.reads.indices.get(
@@ -125,11 +128,11 @@ class StoreIndices:
         return sorted(indices, key=lambda index: (index.created, index.name))
 
     async def current(self, kind: str) -> Sequence[str]:
-        """The indices behind a kind's alias; normally one, none before the first build."""
+        """Returns the indices behind a kind's alias; normally one, none before the first build."""
         return await self._behind(self.alias_of(kind))
 
     async def behind_store(self) -> Sequence[str]:
-        """The indices behind the store's own alias: one of each kind that was built."""
+        """Returns the indices behind the store's own alias: one of each kind that was built."""
         return await self._behind(self.alias)
 
     async def refresh(self, name: str) -> None:
@@ -137,7 +140,7 @@ class StoreIndices:
         await reading.refresh(self.cluster, name)
 
     async def count(self, name: str) -> int:
-        """The number of documents that a search can see; 0 for an index or alias that is not there."""
+        """Returns the number of documents that a search can see; 0 for an index or alias that is not there."""
         return await reading.count(self.cluster, name, if_there=True)
 
     async def finish_build(self, name: str, *, replicas: str = "0-1") -> None:
@@ -228,13 +231,13 @@ class StoreIndices:
 
 
 def _has_only_lost(earlier: _Behind, now: _Behind) -> bool:
-    """Whether some indices are behind their aliases no more, and nothing else has changed."""
+    """Returns whether some indices are behind their aliases no more, and nothing else has changed."""
     pairs = [(set(earlier[kind][alias]), set(now[kind][alias])) for kind in now for alias in now[kind]]
     return all(later <= before for before, later in pairs) and any(later < before for before, later in pairs)
 
 
 async def was_made(client: AsyncElasticsearch, name: str) -> bool:
-    """Whether an index exists that ``StoreIndices.create`` made, and not a write to a removed one.
+    """Returns whether an index exists that ``StoreIndices.create`` made, and not a write to a removed one.
 
     Raises the client's own exceptions: callers differ in what a failure means, and in the ``client`` they ask with.
     """

@@ -35,7 +35,7 @@ class PatientTransport(AsyncTransport):
     """
 
     async def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:  # type: ignore[override]
-        """The answer to the last attempt; raises what the last attempt raised."""
+        """Returns the answer to the last attempt; raises what the last attempt raised."""
         retries: int = resolve_default(options.pop("max_retries", DEFAULT), self.max_retries)
         statuses: Collection[int] = resolve_default(options.pop("retry_on_status", DEFAULT), self.retry_on_status)
         timeouts: bool = resolve_default(options.pop("retry_on_timeout", DEFAULT), self.retry_on_timeout)

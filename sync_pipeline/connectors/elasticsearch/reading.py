@@ -40,7 +40,8 @@ async def scan(
     query: dict[str, Any] | None = None,
     page: int = 1000,
 ) -> AsyncGenerator[list[StoredDocument]]:
-    """Every document of an index, or those that ``query`` finds, in pages, as of the last refresh before the call.
+    """Yields every document of an index, or those that ``query`` finds, in pages, as of the last refresh before the
+    call.
 
     ``fields`` are source paths (``sync.fingerprint``; ``*`` for all). A shard that cannot answer, however often it is
     asked, fails the whole scan: what is missing from it may be taken for absent. Raises as ``SearchCluster.errors``.
@@ -86,7 +87,7 @@ async def scan(
 async def get(
     cluster: SearchCluster, index: str, keys: Sequence[str], *, fields: Sequence[str] = ("*",)
 ) -> dict[str, StoredDocument]:
-    """The documents of ``keys`` by key, as last written (no refresh needed); absent ones are left out.
+    """Returns the documents of ``keys`` by key, as last written (no refresh needed); absent ones are left out.
 
     Raises as ``SearchCluster.errors``; a key that cannot be read is an error, never an absent document.
     """
@@ -122,7 +123,8 @@ async def refresh(cluster: SearchCluster, index: str, *, if_there: bool = False)
 async def count(
     cluster: SearchCluster, index: str, *, query: dict[str, Any] | None = None, if_there: bool = False
 ) -> int:
-    """The number of documents that a search can see, or that ``query`` finds. Raises as ``SearchCluster.errors``.
+    """Returns the number of documents that a search can see, or that ``query`` finds. Raises as
+    ``SearchCluster.errors``.
 
     With ``if_there``, 0 for an index or alias that is not there; never for one whose shards do not answer.
     """

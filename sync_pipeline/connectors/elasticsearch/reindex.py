@@ -111,13 +111,16 @@ def _accounted(answer: dict[str, Any], doing: str) -> Reindexed:
 
 
 def _cause(failure: dict[str, Any]) -> dict[str, Any]:
-    """What went wrong: a write's failure has a ``cause``, a search's a ``reason`` that is an object, a task's is it."""
+    """Returns what went wrong.
+
+    A write's failure has a ``cause``, a search's a ``reason`` that is an object, a task's is it.
+    """
     reason = failure.get("reason")
     return failure.get("cause") or (reason if isinstance(reason, dict) else failure)
 
 
 async def _counted(cluster: SearchCluster, *, source: str, destination: str, doing: str) -> Reindexed:
-    """The cluster keeps no record of the task: its node was lost, or it was done before it was asked for."""
+    """Counts what a copy did of which the cluster keeps no record: its node was lost, or it was done before."""
     await refresh(cluster, destination)
     total, copied = await count(cluster, source), await count(cluster, destination)
     if copied < total:

@@ -45,7 +45,10 @@ UNAVAILABLE = frozenset(
 
 
 def is_unavailable(error: Any) -> bool:
-    """Whether an error, as Elasticsearch tells it, is of shards that are not available; of a search's, all of them."""
+    """Returns whether an error, as Elasticsearch tells it, is of shards that are not available.
+
+    Of a search's, all of them.
+    """
     if not isinstance(error, dict):
         return False
     if error.get("type") == "search_phase_execution_exception":
@@ -55,7 +58,7 @@ def is_unavailable(error: Any) -> bool:
 
 
 def lacks_shards(body: Any) -> bool:
-    """Whether an answer, whatever its status, lacks what shards have that are not available just now."""
+    """Returns whether an answer, whatever its status, lacks what shards have that are not available just now."""
     if not isinstance(body, dict):
         return False
     if "error" in body:

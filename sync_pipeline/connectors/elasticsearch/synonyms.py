@@ -36,7 +36,8 @@ class SynonymRuleError(UsageError):
 
 
 def rule_sides(rule: str) -> list[list[str]]:
-    """The terms of each side of a rule, as written: one side for ``phone, mobile``, two for ``tv => television``.
+    """Returns the terms of each side of a rule, as written: one side for ``phone, mobile``, two for ``tv =>
+    television``.
 
     A comma behind a backslash belongs to its term, as in Lucene's SolrSynonymParser.
     """
@@ -44,7 +45,7 @@ def rule_sides(rule: str) -> list[list[str]]:
 
 
 def rule_problem(rule: str) -> str | None:
-    """What is wrong with a rule, or None.
+    """Returns what is wrong with a rule, or None.
 
     Stricter than the servers, which disagree: one refuses ``a =>`` or an escaped arrow, another drops it silently, and
     with a term without any letter or digit every search fails on a third.
@@ -102,7 +103,7 @@ class SynonymsSet:
             raise SearchClusterError(f"writing synonyms {self.set_id}: {failed} shards still search with the old ones")
 
     async def get(self) -> Sequence[str] | None:
-        """The rules, in no meaningful order, or None when there is no such set."""
+        """Returns the rules, in no meaningful order, or None when there is no such set."""
         rules: list[str] = []
         with self.cluster.errors(f"reading synonyms {self.set_id}"):
             while True:
@@ -117,7 +118,7 @@ class SynonymsSet:
                     return rules
 
     async def exists(self) -> bool:
-        """Whether there is such a set, be it empty."""
+        """Returns whether there is such a set, be it empty."""
         with self.cluster.errors(f"looking for synonyms {self.set_id}"):
             reads = self.cluster.reads.options(ignore_status=404)
             return (await reads.synonyms.get_synonym(id=self.set_id, size=0)).meta.status != 404

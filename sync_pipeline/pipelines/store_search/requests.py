@@ -40,7 +40,7 @@ def request(ask: Ask) -> BatchRequest:
 
 
 def scheduled_request(schedule: SyncSchedule) -> BatchRequest:
-    """What a schedule of a store asks for each time. Raises UsageError as ``recurring_request``."""
+    """Returns what a schedule of a store asks for each time. Raises UsageError as ``recurring_request``."""
     return recurring_request(schedule.scope.partition(":")[2], batch_type(schedule.type), mode=schedule.mode)
 
 
@@ -56,7 +56,7 @@ def store_request(
     reserved_for: str | None = None,
     max_attempts: int = 1,
 ) -> BatchRequest:
-    """A request for a batch of the store.
+    """Returns a request for a batch of the store.
 
     Raises UsageError for a malformed hash, mode or id, or a wrong combination.
     """
@@ -81,7 +81,7 @@ def store_request(
 
 
 def events_request(store_hash: str) -> BatchRequest:
-    """The request for a drain: a batch that applies the store's webhook events."""
+    """Returns the request for a drain: a batch that applies the store's webhook events."""
     return BatchRequest(
         pipeline=PIPELINE,
         scope=store_scope(check_hash(store_hash)),
@@ -93,14 +93,17 @@ def events_request(store_hash: str) -> BatchRequest:
 
 
 def recurring_request(store_hash: str, batch_type: BatchType, *, mode: str = Mode.FULL) -> BatchRequest:
-    """What a schedule of the store asks for each time. Raises UsageError as ``store_request``, and for a selection."""
+    """Returns what a schedule of the store asks for each time.
+
+    Raises UsageError as ``store_request``, and for a selection.
+    """
     if mode == Mode.SELECTIVE:
         raise UsageError("mode selective does not recur: a schedule is full or incremental")
     return store_request(store_hash, batch_type, mode=mode, trigger=Trigger.SCHEDULE)
 
 
 def replay_request(scope: str, key: str) -> BatchRequest:
-    """The selective batch that delivers one document again. Raises UsageError for a key that names none."""
+    """Returns the selective batch that delivers one document again. Raises UsageError for a key that names none."""
     part = KEY_PARTS.get(key.partition("-")[0])
     batch_type = next((one for one in NUMBER_WORDS if part in one.parts), None)
     if batch_type is None:
@@ -109,7 +112,7 @@ def replay_request(scope: str, key: str) -> BatchRequest:
 
 
 def document_keys(batch_type: BatchType, ids: Sequence[str]) -> list[str]:
-    """The document ids that a selection names: numbers of the type's records, or document ids such as `page-3`.
+    """Returns the document ids that a selection names: numbers of the type's records, or document ids such as `page-3`.
 
     Raises UsageError for anything else, and for a document of another type.
     """

@@ -35,7 +35,7 @@ class StoreSearch:
     clock: Clock = field(default_factory=SystemClock)
 
     def cluster(self) -> SearchCluster:
-        """A connection to the search cluster, to be used as an async context manager."""
+        """Returns a connection to the search cluster, to be used as an async context manager."""
         key = self.settings.elasticsearch_api_key
         return SearchCluster(
             url=str(self.settings.elasticsearch_url), api_key=None if key is None else key.get_secret_value()
@@ -44,19 +44,22 @@ class StoreSearch:
     def catalog(
         self, store: Store, *, next_version: Callable[[], Awaitable[int]] | None = None
     ) -> AbstractAsyncContextManager[Catalog]:
-        """The store's records at BigCommerce; all requests share one budget. By default versions are the ledger's."""
+        """Returns the store's records at BigCommerce; all requests share one budget.
+
+        By default versions are the ledger's.
+        """
         return self.catalog_with(store.hash, self.stores.secret(store) or "", next_version=next_version)
 
     @asynccontextmanager
     async def catalog_with(
         self, store_hash: str, token: str, *, next_version: Callable[[], Awaitable[int]] | None = None
     ) -> AsyncIterator[Catalog]:
-        """Likewise, for a store that is not saved yet."""
+        """Yields the same, for a store that is not saved yet."""
         async with self._client(store_hash, token) as client:
             yield Catalog(client, next_version=next_version or (lambda: asyncio.to_thread(self.ledger.next_version)))
 
     def client(self, store: Store) -> BigCommerceClient:
-        """A connection to the store at BigCommerce for what is no record, to be used as an async context manager."""
+        """Returns a connection to the store at BigCommerce for what is no record, as an async context manager."""
         return self._client(store.hash, self.stores.secret(store) or "")
 
     def _client(self, store_hash: str, token: str) -> BigCommerceClient:

@@ -102,7 +102,7 @@ async def verify_indices(runtime: StoreSearch, part: BatchPart) -> dict[Part, Ve
 
 
 def newest_stats(runtime: StoreSearch, store_hash: str, part: Part, run_id: str) -> dict[str, Any] | None:
-    """The stats of an import: this run's, or those of the store's newest batch that finished it."""
+    """Returns the stats of an import: this run's, or those of the store's newest batch that finished it."""
     own = runtime.ledger.of_run(run_id)
     if own is not None and part in own.counts:
         return own.counts[part]
@@ -125,7 +125,7 @@ async def _build(runtime: StoreSearch, cluster: SearchCluster, store: Store, par
 
 
 def _rebuilt(part: BatchPart) -> list[Part]:
-    """The imports whose indices this batch builds anew."""
+    """Returns the imports whose indices this batch builds anew."""
     if part.batch.mode != Mode.FULL:
         return []
     return [planned for planned in IMPORTS if planned in (part.batch.planned or ())]

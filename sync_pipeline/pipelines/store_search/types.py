@@ -55,7 +55,7 @@ class Kind:
     guard: GuardBounds = field(default_factory=GuardBounds)
 
     def alias(self, store_hash: str) -> str:
-        """The alias that searches of this kind use."""
+        """Returns the alias that searches of this kind use."""
         return f"store-{store_hash}-{self.word}"
 
 
@@ -85,27 +85,27 @@ EVENTS = "events"
 
 
 def kind_of(part: Part) -> Kind:
-    """The index that an import fills."""
+    """Returns the index that an import fills."""
     return next(kind for kind in KINDS if kind.part is part)
 
 
 def part_of_key(key: str) -> Part | None:
-    """The import that a document id such as `page-3` belongs to."""
+    """Returns the import that a document id such as `page-3` belongs to."""
     return KEY_PARTS.get(key.partition("-")[0])
 
 
 def product_key(number: int) -> str:
-    """The document id of a product."""
+    """Returns the document id of a product."""
     return f"product-{number}"
 
 
 def store_alias(store_hash: str) -> str:
-    """The alias over a store's three indices, and the name of its synonyms set."""
+    """Returns the alias over a store's three indices, and the name of its synonyms set."""
     return f"store-{store_hash}"
 
 
 def batch_type(value: str) -> BatchType:
-    """The batch type of that name. Raises UsageError listing those there are."""
+    """Returns the batch type of that name. Raises UsageError listing those there are."""
     try:
         return BatchType(value)
     except ValueError:
@@ -113,7 +113,10 @@ def batch_type(value: str) -> BatchType:
 
 
 def type_of_parts(parts: frozenset[Part]) -> BatchType:
-    """The type that describes a hand-picked set of parts best: that of its only import or setting, else `all`."""
+    """Returns the type that describes a hand-picked set of parts best.
+
+    That of its only import or setting, else `all`.
+    """
     data = parts - {Part.SEARCH_INDEX}
     for candidate in BatchType:
         if data and data == frozenset(candidate.parts) - {Part.SEARCH_INDEX}:

@@ -57,7 +57,7 @@ class Admin:
         self._sandbox = sandbox
 
     async def list_stores(self, _request: Request) -> Any:
-        """Every store without its token."""
+        """Returns every store without its token."""
         return [_view(store) for store in self._sandbox.stores.values()]
 
     async def open_store(self, request: Request) -> Any:
@@ -137,7 +137,7 @@ class Admin:
 
 
 def ordered_catalog(order: StoreOrder) -> Catalog:
-    """The catalogue that ``order`` asks for; raises UsageError."""
+    """Returns the catalogue that ``order`` asks for; raises UsageError."""
     if order.kind == "folder":
         return folder_catalog(Path(order.folder))
     if order.kind == "generated":

@@ -28,7 +28,7 @@ class SandboxAdmin(ControlClient):
     noun = "stores"
 
     def stores(self) -> list[StoreView]:
-        """Every store."""
+        """Returns every store."""
         return self._ask("GET", "/stores", list[StoreView])
 
     def open_demo(self, store_hash: str = "demo", *, token: str = "") -> StoreView:
@@ -108,7 +108,7 @@ class SandboxAdmin(ControlClient):
         return self._ask("PUT", f"/stores/{store_hash}/events", EventSettings, settings)
 
     def events(self, store_hash: str) -> EventsView:
-        """What became of the store's events since the last reset, and what still waits."""
+        """Returns what became of the store's events since the last reset, and what still waits."""
         return self._ask("GET", f"/stores/{store_hash}/events", EventsView)
 
     def reset_events(self, store_hash: str) -> None:

@@ -90,7 +90,7 @@ class AnnouncedEdits(Edits):
             self._announce([events.variant_changed("deleted", old)])
 
     def _showing(self, categories: set[int]) -> set[int]:
-        """The channels whose category trees have one of the categories."""
+        """Returns the channels whose category trees have one of the categories."""
         found = self._catalog.categories
         trees = {found.get(number)["tree_id"] for number in categories if number in found}
         return {channel for tree in self._catalog.trees.all() if tree["id"] in trees for channel in tree["channels"]}

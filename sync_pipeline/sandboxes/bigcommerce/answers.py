@@ -22,11 +22,11 @@ class Answer:
     xml_names: tuple[str, str] = ("items", "item")
 
     def json(self) -> bytes:
-        """The body as JSON."""
+        """Returns the body as JSON."""
         return b"" if self.data is None else msgspec.json.encode(self.data)
 
     def xml(self) -> bytes:
-        """The body as XML."""
+        """Returns the body as XML."""
         if self.data is None:
             return b""
         root, item = self.xml_names

@@ -21,7 +21,7 @@ METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
 def build_app(sandbox: Sandbox) -> Starlette:
-    """The application of ``sandbox``."""
+    """Returns the application of ``sandbox``."""
 
     async def api(request: Request) -> Reply:
         return await serve(sandbox, request)

@@ -29,7 +29,7 @@ class Blocklist:
     _windows: dict[str, _Window] = field(default_factory=dict)
 
     def blocks(self, domain: str, now: float) -> bool:
-        """Whether nothing is sent to ``domain`` at present."""
+        """Returns whether nothing is sent to ``domain`` at present."""
         window = self._windows.get(domain)
         return window is not None and now < window.blocked_until
 
@@ -44,5 +44,5 @@ class Blocklist:
             self._windows[domain] = _Window(now, blocked_until=now + BLOCKED_SECONDS)
 
     def blocked(self, now: float) -> list[str]:
-        """The domains that are blocked."""
+        """Returns the domains that are blocked."""
         return [domain for domain, window in self._windows.items() if now < window.blocked_until]

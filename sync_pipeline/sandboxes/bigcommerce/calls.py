@@ -32,19 +32,19 @@ class Call:
     body: bytes = b""
 
     def cut(self, items: Sequence[Any]) -> Sequence[Any]:
-        """``items``, or as many of them as the fault leaves."""
+        """Returns ``items``, or as many of them as the fault leaves."""
         return items if self.only_first is None else items[: self.only_first]
 
 
 def one(data: Any) -> Answer:
-    """A v3 answer with a single object."""
+    """Returns a v3 answer with a single object."""
     return Answer(200, {"data": data, "meta": {}})
 
 
 def page_of(
     call: Call, items: Sequence[Any], render: Callable[[Any], Any] | None = None, *, most: int = MOST_PER_PAGE
 ) -> Answer:
-    """The v3 page of ``items`` that the query asks for, each rendered; ``most`` caps it without a word.
+    """Returns the v3 page of ``items`` that the query asks for, each rendered; ``most`` caps it without a word.
 
     Raises ApiError 422 for a page below 1 or a limit outside 1 to 250.
     """
@@ -70,7 +70,7 @@ def page_of(
 
 
 def v2_page_of(call: Call, items: Sequence[Any], xml_names: tuple[str, str]) -> Answer:
-    """The v2 page that the query asks for: a bare list, or 204 without a body where there is nothing.
+    """Returns the v2 page that the query asks for: a bare list, or 204 without a body where there is nothing.
 
     Raises ApiError 413 for a limit above 250 and 400 for a page above 50 (the specification's maximum).
     """

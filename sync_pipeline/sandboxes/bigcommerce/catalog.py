@@ -32,7 +32,7 @@ class Catalog:
 
 
 def store_info(store_hash: str, name: str, *, domain: str = "", timezone: str = "UTC") -> Record:
-    """What `/v2/store` answers for an invented store."""
+    """Returns what `/v2/store` answers for an invented store."""
     domain = domain or f"{store_hash}.example.com"
     return {
         "id": store_hash, "domain": domain, "secure_url": f"https://{domain}", "name": name, "status": "live",
@@ -46,7 +46,7 @@ def store_info(store_hash: str, name: str, *, domain: str = "", timezone: str = 
 
 
 def channel(number: int, name: str, *, kind: str = "storefront", status: str = "active") -> Record:
-    """A sales channel; channel 1 is the default storefront of every store."""
+    """Returns a sales channel; channel 1 is the default storefront of every store."""
     return {
         "id": number, "name": name, "type": kind, "platform": "bigcommerce", "status": status, "external_id": "",
         "is_visible": True, "is_listable_from_ui": True, "icon_url": "", "date_created": "2024-01-02T09:00:00Z",
@@ -55,12 +55,12 @@ def channel(number: int, name: str, *, kind: str = "storefront", status: str = "
 
 
 def tree(number: int, name: str, channels: list[int]) -> Record:
-    """A category tree and the channels that show it."""
+    """Returns a category tree and the channels that show it."""
     return {"id": number, "name": name, "channels": channels}
 
 
 def site(number: int, channel_id: int, url: str) -> Record:
-    """The address of a channel's storefront."""
+    """Returns the address of a channel's storefront."""
     urls = [{"url": url, "type": "primary"}, {"url": url, "type": "canonical"}, {"url": url, "type": "checkout"}]
     return {
         "id": number, "channel_id": channel_id, "url": url, "ssl_status": "dedicated", "urls": urls,

@@ -22,7 +22,7 @@ PRODUCT_PARAMETERS = (*PAGING, *VIEW_PARAMETERS, *ID_FILTERS, *FILTERS, "sort", 
 
 
 def products(call: Call) -> Answer:
-    """`GET /v3/catalog/products`."""
+    """Answers `GET /v3/catalog/products`."""
     call.query.allow(PRODUCT_PARAMETERS)
     view = ProductView(call.query)
     catalog = call.store.catalog
@@ -34,19 +34,19 @@ def products(call: Call) -> Answer:
 
 
 def product(call: Call) -> Answer:
-    """`GET /v3/catalog/products/{id}`."""
+    """Answers `GET /v3/catalog/products/{id}`."""
     call.query.allow(VIEW_PARAMETERS)
     return one(ProductView(call.query).of(call.store.catalog.products, call.numbers["id"]))
 
 
 def variants_of_product(call: Call) -> Answer:
-    """`GET /v3/catalog/products/{id}/variants`."""
+    """Answers `GET /v3/catalog/products/{id}/variants`."""
     call.query.allow(PAGING)
     return page_of(call, call.cut(call.store.catalog.products.get(call.numbers["id"], ("variants",))["variants"]))
 
 
 def variants(call: Call) -> Answer:
-    """`GET /v3/catalog/variants`."""
+    """Answers `GET /v3/catalog/variants`."""
     call.query.allow((*PAGING, "id", "sku", "upc", "product_id:in"))
     known = call.store.catalog.products
     if not call.query.values.keys() - set(PAGING):
@@ -85,7 +85,7 @@ class _AllVariants(Sequence[Any]):
 
 
 def channel_assignments(call: Call) -> Answer:
-    """`GET /v3/catalog/products/channel-assignments`."""
+    """Answers `GET /v3/catalog/products/channel-assignments`."""
     call.query.allow((*PAGING, "product_id:in", "channel_id:in"))
     known = call.store.catalog.products
     wanted = call.query.numbers("product_id:in")
@@ -100,13 +100,13 @@ def channel_assignments(call: Call) -> Answer:
 
 
 def _assignments(known: Products, numbers: Sequence[int]) -> array[int]:
-    """The pairs of product and channel, each packed into one number: 100,000 of them take 800 KB."""
+    """Returns the pairs of product and channel, each packed into one number: 100,000 of them take 800 KB."""
     channels = ((number, channel) for number in numbers for channel in known.get(number, ("channels",))["channels"])
     return array("q", (number * CHANNELS + channel for number, channel in channels))
 
 
 def trees(call: Call) -> Answer:
-    """`GET /v3/catalog/trees`."""
+    """Answers `GET /v3/catalog/trees`."""
     call.query.allow((*PAGING, "id:in", "channel_id:in"))
     ids, channels = call.query.numbers("id:in"), call.query.numbers("channel_id:in")
     found = [
@@ -118,7 +118,7 @@ def trees(call: Call) -> Answer:
 
 
 def categories(call: Call) -> Answer:
-    """`GET /v3/catalog/trees/categories`."""
+    """Answers `GET /v3/catalog/trees/categories`."""
     selections = {"tree_id:in": "tree_id", "category_id:in": "category_id", "parent_id:in": "parent_id"}
     call.query.allow((*PAGING, *selections, "is_visible", "name"))
     found = call.cut(call.store.catalog.categories.all())
@@ -135,7 +135,7 @@ def categories(call: Call) -> Answer:
 
 
 def brands(call: Call) -> Answer:
-    """`GET /v3/catalog/brands`."""
+    """Answers `GET /v3/catalog/brands`."""
     call.query.allow((*PAGING, "id:in", "name", "name:like"))
     found = call.cut(call.store.catalog.brands.all())
     ids = call.query.numbers("id:in")
@@ -150,7 +150,7 @@ def brands(call: Call) -> Answer:
 
 
 def summary(call: Call) -> Answer:
-    """`GET /v3/catalog/summary`: there is no count of products in it."""
+    """Answers `GET /v3/catalog/summary`: there is no count of products in it."""
     known = call.store.catalog.products
 
     def compute() -> Record:

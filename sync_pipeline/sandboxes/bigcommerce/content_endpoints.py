@@ -15,7 +15,7 @@ BODY_FIELDS = ("body", "content_type")
 
 
 def pages(call: Call) -> Answer:
-    """`GET /v3/content/pages`: bodies only with `include=body`; `name:like` looks into name and body."""
+    """Answers `GET /v3/content/pages`: bodies only with `include=body`; `name:like` looks into name and body."""
     query = call.query
     query.allow((*PAGING, "channel_id", "id:in", "name", "name:like", "include"))
     include = query.words("include") or []
@@ -41,7 +41,7 @@ def _without_body(page: Record) -> Record:
 
 
 def posts(call: Call) -> Answer:
-    """`GET /v2/blog/posts`: newest first, drafts and posts of the future too."""
+    """Answers `GET /v2/blog/posts`: newest first, drafts and posts of the future too."""
     query = call.query
     found = sorted(call.cut(call.store.catalog.posts.all()), key=_newest_first)
     published = query.flag("is_published")
@@ -59,10 +59,10 @@ def _newest_first(post: Record) -> tuple[float, int]:
 
 
 def post(call: Call) -> Answer:
-    """`GET /v2/blog/posts/{id}`."""
+    """Answers `GET /v2/blog/posts/{id}`."""
     return Answer(200, call.store.catalog.posts.get(call.numbers["id"]), xml_names=("post", "item"))
 
 
 def post_count(call: Call) -> Answer:
-    """`GET /v2/blog/posts/count`."""
+    """Answers `GET /v2/blog/posts/count`."""
     return Answer(200, {"count": len(call.cut(call.store.catalog.posts.all()))}, xml_names=("count", "item"))

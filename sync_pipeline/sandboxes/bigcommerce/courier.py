@@ -20,7 +20,7 @@ class Courier:
         self._connections: dict[tuple[str, str], http.client.HTTPConnection] = {}
 
     def deliver(self, hook: Hook, body: bytes, signature: dict[str, str], timeout: float) -> bool:
-        """Whether the destination answered 2xx in time."""
+        """Returns whether the destination answered 2xx in time."""
         url = urlsplit(hook.destination)
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         headers = {"Content-Type": "application/json", "User-Agent": "sandbox", **(hook.headers or {}), **signature}
@@ -60,7 +60,10 @@ class Courier:
 
 
 def signed(client_secret: str, message_id: str, now: float, body: bytes) -> dict[str, str]:
-    """The headers of the Standard Webhooks scheme, as BigCommerce makes them: the key is the client secret itself."""
+    """Returns the headers of the Standard Webhooks scheme, as BigCommerce makes them.
+
+    The key is the client secret itself.
+    """
     from standardwebhooks import Webhook  # noqa: PLC0415 only stores with a client secret pay for its import
 
     moment = datetime.fromtimestamp(int(now), UTC)

@@ -31,7 +31,7 @@ FIRST_DAY = datetime(2025, 2, 3, 9, 0, tzinfo=UTC)
 
 
 def demo_catalog(store_hash: str = "") -> Catalog:
-    """The shop, under its own hash (`demo`) or another."""
+    """Returns the shop, under its own hash (`demo`) or another."""
     shop = msgspec.json.decode(files("sync_pipeline.sandboxes.bigcommerce").joinpath("demo_shop.json").read_bytes())
     info = store_info(store_hash or shop["hash"], shop["name"], domain=shop["domain"], timezone="Europe/London")
     categories = _categories(shop["categories"])
@@ -50,7 +50,7 @@ def demo_catalog(store_hash: str = "") -> Catalog:
 
 
 def _categories(entries: list[list[str]]) -> dict[str, Record]:
-    """Categories by path; a path's parents stand before it."""
+    """Returns categories by path; a path's parents stand before it."""
     found: dict[str, Record] = {}
     for order, (path, *keywords) in enumerate(entries):
         parent = found.get(path.rpartition(" > ")[0])
@@ -115,7 +115,7 @@ def _products(entries: list[dict[str, Any]], categories: dict[str, Record], bran
 
 
 def _variants(record: Record, options: dict[str, list[str]], first: int) -> list[Record]:
-    """One variant per combination of option values; stock is shared out, so the last ones can be sold out."""
+    """Returns one variant per combination of option values; stock is shared out, so the last ones can be sold out."""
     choices = [
         [_option_value(record["id"], position, name, order, label) for order, label in enumerate(labels)]
         for position, (name, labels) in enumerate(options.items())

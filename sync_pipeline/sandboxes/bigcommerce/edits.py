@@ -80,7 +80,7 @@ class Edits:
             self._forget_categories(of_tree)
 
     def _forget_categories(self, gone: list[int]) -> None:
-        """What else goes with deleted categories: those below them, and the places of products."""
+        """Deletes what goes with deleted categories: those below them, and the places of products."""
         categories = self._catalog.categories
         for parent in gone:
             below = [c["category_id"] for c in categories.all() if c["parent_id"] == parent]

@@ -60,7 +60,10 @@ class UnknownParameterError(ApiError):
 
 
 def refusal(error: ApiError, dialect: Dialect) -> Answer:
-    """The answer that tells ``error`` in ``dialect``. A 401 comes from the gateway and has one shape everywhere."""
+    """Returns the answer that tells ``error`` in ``dialect``.
+
+    A 401 comes from the gateway and has one shape everywhere.
+    """
     if dialect is Dialect.V2 and error.status != 401:
         item: dict[str, Any] = {"status": error.status, "message": error.title}
         if error.details:

@@ -48,7 +48,7 @@ class EventAdmin:
         return settings
 
     async def view(self, request: Request) -> Any:
-        """The counts."""
+        """Returns the counts."""
         return self._store(request).outbox.view()
 
     async def reset(self, request: Request) -> Any:

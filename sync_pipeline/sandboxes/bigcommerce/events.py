@@ -48,12 +48,12 @@ class Event:
 
 
 def product_created(product: Record, showing: Showing) -> list[Event]:
-    """A new product, where it is sold, and where it is shelved."""
+    """Returns the events of a new product, where it is sold, and where it is shelved."""
     return [_of("product", "created", product["id"]), *_assignments({}, product, showing)]
 
 
 def product_updated(old: Record, new: Record, showing: Showing) -> list[Event]:
-    """A changed product. A change of stock is told twice: as of the product, and as of its stock."""
+    """Returns the events of a changed product. One of stock is told twice: as of the product, and as of its stock."""
     number, changed = new["id"], {name for name in new if new[name] != old.get(name)}
     events = [_of("product", "updated", number)] if changed - QUIET else []
     if "inventory_level" in changed:
@@ -63,18 +63,18 @@ def product_updated(old: Record, new: Record, showing: Showing) -> list[Event]:
 
 
 def product_deleted(number: int) -> list[Event]:
-    """A product that is gone."""
+    """Returns the events of a product that is gone."""
     return [_of("product", "deleted", number)]
 
 
 def variant_changed(verb: str, variant: Record) -> Event:
-    """A variant that was created, updated or deleted: BigCommerce calls it a SKU."""
+    """Returns the event of a variant that was created, updated or deleted: BigCommerce calls it a SKU."""
     part = {"product_id": variant["product_id"], "variant_id": variant["id"]}
     return Event(f"store/sku/{verb}", {"type": "sku", "id": _sku(variant), "sku": part})
 
 
 def variant_updated(old: Record, new: Record) -> list[Event]:
-    """A changed variant, and its stock."""
+    """Returns the events of a changed variant, and its stock."""
     events = [variant_changed("updated", new)] if old != new else []
     change = new["inventory_level"] - old["inventory_level"]
     if change:
@@ -84,36 +84,36 @@ def variant_updated(old: Record, new: Record) -> list[Event]:
 
 
 def categories_changed(verb: str, numbers: Iterable[int]) -> list[Event]:
-    """Categories that were created, updated or deleted."""
+    """Returns the events of categories that were created, updated or deleted."""
     return [_of("category", verb, number) for number in numbers]
 
 
 def page_changed(verb: str, page: Record) -> list[Event]:
-    """A web page that was created or updated."""
+    """Returns the event of a web page that was created or updated."""
     return [Event(f"store/channel/{page['channel_id']}/page/{verb}", {"page_id": page["id"]})]
 
 
 def site_changed(*versions: Record) -> list[Event]:
-    """A channel's site that was created, updated or deleted; its versions before and after, those there are."""
+    """Returns the event of a channel's site, from its versions before and after it, those there are."""
     channels = sorted({site["channel_id"] for site in versions})
     data = {"site_id": versions[0]["id"]}
     return [Event(f"store/channel/{channel}/settings/site/updated", data) for channel in channels]
 
 
 def tree_changed(*versions: Record) -> list[Event]:
-    """A category tree, likewise: its channels are told, of its categories nothing."""
+    """Returns the events of a category tree, likewise: its channels are told, of its categories nothing."""
     channels = sorted({channel for tree in versions for channel in tree["channels"]})
     data = {"tree_id": versions[0]["id"]}
     return [Event(f"store/channel/{channel}/categoryTree/updated", data) for channel in channels]
 
 
 def information_updated() -> list[Event]:
-    """The store's own facts changed."""
+    """Returns the event of a change of the store's own facts."""
     return [Event("store/information/updated", {"type": "store"})]
 
 
 def app_uninstalled() -> list[Event]:
-    """The app was uninstalled. Its data are not documented."""
+    """Returns the event of the app being uninstalled. Its data are not documented."""
     return [Event("store/app/uninstalled", {"type": "app"})]
 
 
@@ -126,7 +126,7 @@ def _sku(variant: Record) -> int:
 
 
 def _assignments(old: Record, new: Record, showing: Showing) -> list[Event]:
-    """The channels that a product was taken from and given to, and those in whose trees its categories changed.
+    """Returns the channels that a product was taken from and given to, and those in whose trees its categories changed.
 
     BigCommerce documents one form of data for all four: the product's number, without the category's.
     """

@@ -22,7 +22,7 @@ DEFAULT_SITE_ID = 1000
 
 
 def folder_catalog(folder: Path) -> Catalog:
-    """The catalogue in ``folder``; raises UsageError naming the file that is missing or malformed."""
+    """Returns the catalogue in ``folder``; raises UsageError naming the file that is missing or malformed."""
     info = _read(folder / "store.json")
     channels = _read(folder / "channels.json")
     sites_file = folder / "sites.json"

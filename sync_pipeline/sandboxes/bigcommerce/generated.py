@@ -44,7 +44,7 @@ class GeneratedProducts:
         return _variant_count(self._bytes(number))
 
     def build(self, number: int, parts: Collection[str]) -> Record:
-        """The product, with its variants, images, custom fields and channels where ``parts`` names them."""
+        """Returns the product, with its variants, images, custom fields and channels where ``parts`` names them."""
         r = self._bytes(number)
         shelf = self._shelves[(r[0] | r[1] << 8) % len(self._shelves)]
         price = 0 if r[4] < RARE else (99 + 7 * (r[2] | r[3] << 8)) / 100

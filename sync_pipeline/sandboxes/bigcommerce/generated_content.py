@@ -17,7 +17,7 @@ A_FUTURE_DAY = "2099-05-01T09:00:00+0000"
 
 
 def generated_catalog(store_hash: str, *, seed: int, products: int, pages: int = 12, posts: int = 40) -> Catalog:
-    """A store of ``products`` products; the same arguments always give the same store."""
+    """Returns a store of ``products`` products; the same arguments always give the same store."""
     categories, shelves = _categories()
     made = GeneratedProducts(seed, products, shelves=shelves, brands=BRANDS)
     info = store_info(store_hash, f"Generated store {seed}")
@@ -79,7 +79,7 @@ def _page(number: int) -> shapes.Record:
 
 
 def _post(number: int, last: int) -> shapes.Record:
-    """Every ninth is a draft; the last is dated in the future."""
+    """Returns a generated blog post; every ninth is a draft, and the last is dated in the future."""
     title = f"{words.TOPICS[number % 8]}: {words.ADJECTIVES[number % 24]} days {number}"
     text = " ".join(words.SENTENCES[(number + step) % 12] for step in range(4))
     published = (FIRST_POST + timedelta(days=number)).isoformat()

@@ -36,7 +36,7 @@ class _Change(msgspec.Struct):
 
 
 def hooks(call: Call) -> Answer:
-    """`GET /v3/hooks`."""
+    """Answers `GET /v3/hooks`."""
     call.query.allow((*PAGING, "is_active", "scope", "destination"))
     found = list(call.store.hooks.by_id.values())
     active = call.query.flag("is_active")
@@ -49,24 +49,24 @@ def hooks(call: Call) -> Answer:
 
 
 def create_hook(call: Call) -> Answer:
-    """`POST /v3/hooks`."""
+    """Answers `POST /v3/hooks`."""
     return one(_shown(call, call.store.hooks.create(msgspec.structs.asdict(_read(call, _Order)), int(call.now))))
 
 
 def hook(call: Call) -> Answer:
-    """`GET /v3/hooks/{id}`."""
+    """Answers `GET /v3/hooks/{id}`."""
     return one(_shown(call, call.store.hooks.get(call.numbers["id"])))
 
 
 def change_hook(call: Call) -> Answer:
-    """`PUT /v3/hooks/{id}`: overwrites the fields that the body names; ``is_active`` true brings a hook back."""
+    """Answers `PUT /v3/hooks/{id}`: overwrites the fields that the body names; ``is_active`` brings a hook back."""
     given = msgspec.structs.asdict(_read(call, _Change))
     fields = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     return one(_shown(call, call.store.hooks.change(call.numbers["id"], fields, int(call.now))))
 
 
 def delete_hook(call: Call) -> Answer:
-    """`DELETE /v3/hooks/{id}`: the hook as it was."""
+    """Answers `DELETE /v3/hooks/{id}`: the hook as it was."""
     return one(_shown(call, call.store.hooks.delete(call.numbers["id"])))
 
 

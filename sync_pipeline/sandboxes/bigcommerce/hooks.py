@@ -33,7 +33,7 @@ class Hook:
     updated_at: int
 
     def takes(self, scope: str) -> bool:
-        """Whether an event of ``scope`` goes to it: its own scope, or one below its wildcard."""
+        """Returns whether an event of ``scope`` goes to it: its own scope, or one below its wildcard."""
         return self.is_active and (self.scope == scope or (self.scope[-1] == "*" and scope.startswith(self.scope[:-1])))
 
 
@@ -45,14 +45,14 @@ class Hooks:
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def get(self, number: int) -> Hook:
-        """One hook; raises ApiError 404."""
+        """Returns one hook; raises ApiError 404."""
         try:
             return self.by_id[number]
         except KeyError:
             raise ApiError(404) from None
 
     def create(self, fields: dict[str, Any], now: int) -> Hook:
-        """A new hook; raises ApiError 422 for what no hook can be, 409 for one that there is already."""
+        """Returns a new hook; raises ApiError 422 for what no hook can be, 409 for one that there is already."""
         hook = Hook(id=0, created_at=now, updated_at=now, **fields)
         self._check(hook)
         hook.id = next(self._numbers)
@@ -80,7 +80,7 @@ class Hooks:
         self.by_id.clear()
 
     def for_event(self, scope: str) -> list[Hook]:
-        """The hooks that an event of ``scope`` goes to, oldest first."""
+        """Returns the hooks that an event of ``scope`` goes to, oldest first."""
         return [hook for hook in self.by_id.values() if hook.takes(scope)]
 
     def _check(self, hook: Hook) -> None:

@@ -82,7 +82,7 @@ class Outbox:
             self.settings, self._draws = settings, 0
 
     def view(self) -> EventsView:
-        """What became of the events since the last reset, and what still waits."""
+        """Returns what became of the events since the last reset, and what still waits."""
         with self._changed:
             self._release()
             counts = {name: self._counts[name] for name in EventsView.counted}
@@ -140,7 +140,7 @@ class Outbox:
         courier.close()
 
     def _next(self) -> Delivery | None:
-        """The next delivery to attempt, as soon as there is one; None when the outbox is closed."""
+        """Returns the next delivery to attempt, as soon as there is one; None when the outbox is closed."""
         with self._changed:
             while not self._closed:
                 self._release()

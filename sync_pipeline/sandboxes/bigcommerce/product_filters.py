@@ -35,7 +35,7 @@ FILTERS = (*NUMBER_FIELDS, *TEXT_FIELDS, *FLAG_FIELDS, *CHOICE_FIELDS, *DATE_FIL
 
 
 def product_tests(query: Query, now: float, brand_names: Mapping[int, str]) -> list[Test]:
-    """The tests that a product must pass to be listed, but for those of its number. Raises ApiError 422."""
+    """Returns the tests that a product must pass to be listed, but for those of its number. Raises ApiError 422."""
     tests: list[Test] = []
     for name in query.values:
         if name in NUMBER_FIELDS:
@@ -56,7 +56,10 @@ def product_tests(query: Query, now: float, brand_names: Mapping[int, str]) -> l
 
 
 def epoch(date: str) -> float:
-    """The epoch seconds of a product's date; a product that was never imported has no date, and so the oldest."""
+    """Returns the epoch seconds of a product's date.
+
+    A product that was never imported has no date, and so the oldest.
+    """
     return datetime.fromisoformat(date).timestamp() if date else float("-inf")
 
 

@@ -38,7 +38,7 @@ class ProductListing:
     def select(
         self, query: Query, *, now: float, brand_names: Mapping[int, str], only_first: int | None = None
     ) -> Sequence[int]:
-        """The selected product numbers in order.
+        """Returns the selected product numbers in order.
 
         ``now`` completes dates without a time; ``only_first`` pretends that the store has no more than that many
         products. Raises ApiError 422.
@@ -64,7 +64,7 @@ class ProductListing:
         return sorted(ids, key=lambda number: (keys[number], number), reverse=direction == "desc")
 
     def _matching(self, query: Query, now: float, brand_names: Mapping[int, str]) -> Sequence[int]:
-        """The numbers of the products that pass the filters other than those of the number, ascending."""
+        """Returns the numbers of the products that pass the filters other than those of the number, ascending."""
         tests = product_tests(query, now, brand_names)
         if not tests:
             return self._products.ids
@@ -83,7 +83,7 @@ class ProductListing:
         return kept[1]
 
     def _candidates(self, query: Query, now: float) -> Sequence[int]:
-        """All numbers, or only the edited ones where no product of the base can be recent enough."""
+        """Returns all numbers, or only the edited ones where no product of the base can be recent enough."""
         since = query.instant("date_modified:min", now)
         base = self._products.base
         if since is not None and base is not None and since > base.newest_modified:
@@ -104,7 +104,7 @@ def _holds(ids: Sequence[int], number: int) -> bool:
 
 
 def _in_range(ids: Sequence[int], query: Query) -> Sequence[int]:
-    """The part of ascending ``ids`` between the bounds that the query sets."""
+    """Returns the part of ascending ``ids`` between the bounds that the query sets."""
     first, end = 0, len(ids)
     for name in ("id:min", "id:greater", "id:max", "id:less"):
         if name not in query.values:

@@ -52,7 +52,7 @@ class ProductView:
         return 250 if SMALL_PAGE_PARTS.isdisjoint(self._parts) else SMALL_PAGE
 
     def of(self, products: Products, number: int) -> Record:
-        """The product as asked for; raises ApiError 404."""
+        """Returns the product as asked for; raises ApiError 404."""
         product = products.get(number, self._stored)
         parts = {part: _part(part, product) for part in self._parts}
         for part in self._stored:
@@ -84,7 +84,7 @@ def _part(part: str, product: Record) -> object:
 
 
 def options_of(product: Record) -> list[Record]:
-    """The options that the product's variants vary over, with the values that occur."""
+    """Returns the options that the product's variants vary over, with the values that occur."""
     options: dict[int, Record] = {}
     for variant in product.get("variants", ()):
         for value in variant["option_values"]:

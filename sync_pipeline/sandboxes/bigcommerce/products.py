@@ -34,11 +34,11 @@ class ProductBase(Protocol):
         ...
 
     def build(self, number: int, parts: Collection[str]) -> Record:
-        """The product with those of its ``parts`` that it has."""
+        """Returns the product with those of its ``parts`` that it has."""
         ...
 
     def variant_count(self, number: int) -> int:
-        """How many variants the product has."""
+        """Returns how many variants the product has."""
         ...
 
 
@@ -63,7 +63,7 @@ class Products:
         return position < len(self.ids) and self.ids[position] == number
 
     def get(self, number: int, parts: Collection[str] = ()) -> Record:
-        """The product with ``parts`` (those that it has); raises ApiError 404."""
+        """Returns the product with ``parts`` (those that it has); raises ApiError 404."""
         product = self.edited.get(number)
         if product is not None:
             product = {name: value for name, value in product.items() if name not in PARTS or name in parts}
@@ -78,11 +78,11 @@ class Products:
         return product
 
     def is_as_made(self, number: int) -> bool:
-        """Whether a product that there is, is still as the base made it."""
+        """Returns whether a product that there is, is still as the base made it."""
         return self.base is not None and number not in self.edited and not any(self._gone.values())
 
     def whole(self, number: int) -> Record:
-        """The product with all its parts; raises ApiError 404."""
+        """Returns the product with all its parts; raises ApiError 404."""
         return self.get(number, PARTS)
 
     def put(self, product: Record) -> None:
@@ -108,17 +108,17 @@ class Products:
         self.revision += 1
 
     def next_id(self) -> int:
-        """A product number that was never used."""
+        """Returns a product number that was never used."""
         self._last_id += 1
         return self._last_id
 
     def next_part_id(self) -> int:
-        """A number for an added variant, image or custom field."""
+        """Returns a number for an added variant, image or custom field."""
         self._last_part_id += 1
         return self._last_part_id
 
     def variant_ends(self) -> array[int]:
-        """How many variants the products up to each position have together."""
+        """Returns how many variants the products up to each position have together."""
 
         def count(number: int) -> int:
             product = self.edited.get(number)
@@ -129,12 +129,12 @@ class Products:
         return self.computed("variant_ends", lambda: array("q", accumulate(count(number) for number in self.ids)))
 
     def variants(self, numbers: Iterable[int]) -> Iterator[Record]:
-        """The variants of the given products, in order."""
+        """Yields the variants of the given products, in order."""
         for number in numbers:
             yield from self.get(number, ("variants",))["variants"]
 
     def computed(self, name: str, compute: Callable[[], Any]) -> Any:
-        """A value computed once per revision of the products."""
+        """Returns a value computed once per revision of the products."""
         known = self._computed.get(name)
         if known is None or known[0] != self.revision:
             known = self._computed[name] = (self.revision, compute())

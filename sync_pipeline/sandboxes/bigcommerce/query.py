@@ -31,7 +31,7 @@ class Query:
             raise UnknownParameterError(unknown)
 
     def number(self, name: str, default: int = 0, *, least: int | None = None, most: int | None = None) -> int:
-        """An integer within bounds."""
+        """Returns an integer within bounds."""
         text = self.values.get(name)
         if text is None:
             return default
@@ -41,17 +41,17 @@ class Query:
         return value
 
     def numbers(self, name: str) -> list[int] | None:
-        """A comma-separated list of integers, or None when absent."""
+        """Returns a comma-separated list of integers, or None when absent."""
         text = self.values.get(name)
         return None if text is None else [self._int(name, part) for part in text.split(",") if part.strip()]
 
     def words(self, name: str) -> list[str] | None:
-        """A comma-separated list of words, or None when absent."""
+        """Returns a comma-separated list of words, or None when absent."""
         text = self.values.get(name)
         return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
     def flag(self, name: str) -> bool | None:
-        """A boolean (true, false, 1, 0), or None when absent."""
+        """Returns a boolean (true, false, 1, 0), or None when absent."""
         text = self.values.get(name)
         if text is None:
             return None
@@ -60,7 +60,7 @@ class Query:
         return FLAGS[text.lower()]
 
     def instant(self, name: str, now: float) -> float | None:
-        """A date as epoch seconds, or None when absent: ISO 8601, RFC 2822 or epoch seconds.
+        """Returns a date as epoch seconds, or None when absent: ISO 8601, RFC 2822 or epoch seconds.
 
         A date without a time gets the time of day of the request (the products specification says so of
         `date_modified:min`), so a whole-day filter silently misses that day's morning.
@@ -74,7 +74,7 @@ class Query:
             raise invalid(name, "must be a date") from None
 
     def link(self, page: int, limit: int) -> str:
-        """This query string at another page."""
+        """Returns this query string at another page."""
         others = {name: value for name, value in self.values.items() if name not in {"page", "limit"}}
         return "?" + urlencode({**others, "page": page, "limit": limit}, safe=":,")
 
@@ -87,7 +87,7 @@ class Query:
 
 
 def invalid(name: str, reason: str) -> ApiError:
-    """The refusal of one parameter's value."""
+    """Returns the refusal of one parameter's value."""
     return ApiError(422, "JSON data is missing or invalid", errors={name: reason})
 
 

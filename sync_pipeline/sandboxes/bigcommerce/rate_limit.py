@@ -38,7 +38,7 @@ class RateLimiter:
         return False
 
     def headers(self) -> dict[str, str]:
-        """The four headers that every answer carries."""
+        """Returns the four headers that every answer carries."""
         self._turn()
         return {
             "X-Rate-Limit-Time-Window-Ms": str(round(self.window * 1000)),
@@ -48,7 +48,8 @@ class RateLimiter:
         }
 
     def refusal_headers(self, wait: float = 0.0) -> dict[str, str]:
-        """The headers of a 429: nothing is left, and `X-Retry-After` tells the whole seconds until the window ends.
+        """Returns the headers of a 429: nothing is left, and `X-Retry-After` tells the whole seconds until the window
+        ends.
 
         ``wait`` tells another time than the window's (a fault).
         """

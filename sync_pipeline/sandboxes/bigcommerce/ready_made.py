@@ -26,7 +26,7 @@ class ReadyMade:
         self._kept: dict[Hashable, dict[int, msgspec.Raw]] = {}
 
     def renderer(self, view: ProductView) -> Callable[[int], Record | msgspec.Raw]:
-        """What ``view.of`` gives for a product's number, as a plain value or as its JSON."""
+        """Returns what ``view.of`` gives for a product's number, as a plain value or as its JSON."""
         products = self._products
         kept = self._kept.setdefault(view.key, {})
 

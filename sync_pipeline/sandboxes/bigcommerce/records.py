@@ -27,11 +27,11 @@ class Records:
         return number in self._by_id
 
     def all(self) -> list[Record]:
-        """Every record, by number."""
+        """Returns every record, by number."""
         return list(self._by_id.values())
 
     def get(self, number: int) -> Record:
-        """One record; raises ApiError 404."""
+        """Returns one record; raises ApiError 404."""
         try:
             return self._by_id[number]
         except KeyError:
@@ -47,7 +47,7 @@ class Records:
             self._by_id = dict(sorted(self._by_id.items()))
 
     def next_id(self) -> int:
-        """A number that was never used."""
+        """Returns a number that was never used."""
         self._last_id += 1
         return self._last_id
 

@@ -68,7 +68,7 @@ ENDPOINTS = (
 
 
 def find_endpoint(method: str, path: str) -> tuple[Endpoint | None, dict[str, int]]:
-    """The endpoint of ``path`` below the store with the path's numbers; None where the sandbox has none."""
+    """Returns the endpoint of ``path`` below the store with the path's numbers; None where the sandbox has none."""
     for endpoint in ENDPOINTS:
         if endpoint.method == method and (match := endpoint.pattern.fullmatch(path)):
             return endpoint, {name: int(number) for name, number in match.groupdict().items()}

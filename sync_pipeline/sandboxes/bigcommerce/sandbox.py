@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def default_token(store_hash: str) -> str:
-    """The token of a store that was given none: `demo-token` for the store `demo`. Good for a sandbox only."""
+    """Returns the token of a store that was given none: `demo-token` for the store `demo`. Good for a sandbox only."""
     return f"{store_hash}-token"
 
 

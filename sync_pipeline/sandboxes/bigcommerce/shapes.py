@@ -71,19 +71,22 @@ POST: Record = {
 
 
 def slug(text: str) -> str:
-    """``text`` as a piece of a URL."""
+    """Returns ``text`` as a piece of a URL."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "item"
 
 
 def new_product(body: Record) -> Record:
-    """A whole product, without parts, from what ``body`` says; its price and URL are derived where they are absent."""
+    """Returns a whole product, without parts, from what ``body`` says.
+
+    Its price and URL are derived where they are absent.
+    """
     product = {**PRODUCT, "custom_url": {"url": f"/{slug(body.get('name', ''))}/", "is_customized": False}, **body}
     product["calculated_price"] = body.get("calculated_price", product["sale_price"] or product["price"])
     return product
 
 
 def new_variant(body: Record, product: Record) -> Record:
-    """A whole variant of ``product``; a null price inherits the product's."""
+    """Returns a whole variant of ``product``; a null price inherits the product's."""
     variant = {**VARIANT, "product_id": product["id"], **body}
     variant["calculated_weight"] = product["weight"] if variant["weight"] is None else variant["weight"]
     variant["calculated_price"] = body.get("calculated_price", variant_price(variant, product))
@@ -91,25 +94,28 @@ def new_variant(body: Record, product: Record) -> Record:
 
 
 def variant_price(variant: Record, product: Record) -> float:
-    """What a variant costs: its own sale price or price, else the product's."""
+    """Returns what a variant costs: its own sale price or price, else the product's."""
     return variant["sale_price"] or (product["calculated_price"] if variant["price"] is None else variant["price"])
 
 
 def new_category(body: Record) -> Record:
-    """A whole category from what ``body`` says."""
+    """Returns a whole category from what ``body`` says."""
     url = {"path": f"/{slug(body.get('name', ''))}/", "is_customized": False}
     uuid = str(uuid5(NAMESPACE_URL, f"category/{body.get('category_id', 0)}"))
     return {**CATEGORY, "category_uuid": uuid, "url": url, **body}
 
 
 def new_brand(body: Record) -> Record:
-    """A whole brand from what ``body`` says."""
+    """Returns a whole brand from what ``body`` says."""
     url = {"url": f"/brands/{slug(body.get('name', ''))}.html", "is_customized": False}
     return {**BRAND, "custom_url": url, **body}
 
 
 def new_page(body: Record) -> Record:
-    """A whole web page of its type: a link has no body, a contact form its fields, a blog page an empty body."""
+    """Returns a whole web page of its type.
+
+    A link has no body, a contact form its fields, a blog page an empty body.
+    """
     page = {**PAGE, "url": f"/{slug(body.get('name', ''))}/", **body}
     if page["type"] == "link":
         return {"link": "", **page}
@@ -118,7 +124,7 @@ def new_page(body: Record) -> Record:
 
 
 def new_post(body: Record) -> Record:
-    """A whole blog post; ``published_date_iso8601`` alone is enough to give both dates."""
+    """Returns a whole blog post; ``published_date_iso8601`` alone is enough to give both dates."""
     url = f"/blog/{slug(body.get('title', ''))}/"
     post = {**POST, "url": url, "preview_url": url, **body}
     moment = datetime.fromisoformat(post["published_date_iso8601"] or "1970-01-01T00:00:00+0000").astimezone(UTC)
@@ -130,7 +136,7 @@ def new_post(body: Record) -> Record:
 
 
 def new_image(body: Record, product_id: int, cdn: str) -> Record:
-    """A whole image of a product; its four sizes are derived from ``image_file``."""
+    """Returns a whole image of a product; its four sizes are derived from ``image_file``."""
     file = body.get("image_file", f"p/{product_id}.jpg")
     sizes = {f"url_{size}": f"{cdn}/{file}?size={size}" for size in ("zoom", "standard", "thumbnail", "tiny")}
     base = {"id": 0, "product_id": product_id, "is_thumbnail": True, "sort_order": 0, "description": ""}

@@ -62,7 +62,7 @@ class Store(Tenant):
         self.outbox = Outbox(self.catalog.info, self.hooks, self.clock)
 
     def may(self, scope: str) -> bool:
-        """Whether the token's scopes allow reading what ``scope`` names (its read-only form, or the modifying one)."""
+        """Returns whether the token's scopes allow reading what ``scope`` names (read-only, or the modifying form)."""
         return not scope or scope in self.scopes or scope.removesuffix("_read_only") in self.scopes
 
     def observed(self) -> dict[str, Any]:

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def store(call: Call) -> Answer:
-    """`GET /v2/store`."""
+    """Answers `GET /v2/store`."""
     return Answer(200, call.store.catalog.info, xml_names=("store", "item"))
 
 
 def time(call: Call) -> Answer:
-    """`GET /v2/time`: the server's clock in epoch seconds."""
+    """Answers `GET /v2/time`: the server's clock in epoch seconds."""
     return Answer(200, {"time": int(call.now)}, xml_names=("time", "item"))
 
 
 def channels(call: Call) -> Answer:
-    """`GET /v3/channels`."""
+    """Answers `GET /v3/channels`."""
     chosen = {"status:in": "status", "type:in": "type", "platform:in": "platform"}
     call.query.allow((*PAGING, *chosen))
     found: list[Record] = call.store.catalog.channels.all()
@@ -35,7 +35,7 @@ def channels(call: Call) -> Answer:
 
 
 def channel_site(call: Call) -> Answer:
-    """`GET /v3/channels/{id}/site`: 404 for a channel that has none."""
+    """Answers `GET /v3/channels/{id}/site`: 404 for a channel that has none."""
     call.store.catalog.channels.get(call.numbers["id"])
     for site in call.store.catalog.sites.all():
         if site["channel_id"] == call.numbers["id"]:
@@ -44,7 +44,7 @@ def channel_site(call: Call) -> Answer:
 
 
 def sites(call: Call) -> Answer:
-    """`GET /v3/sites`."""
+    """Answers `GET /v3/sites`."""
     call.query.allow((*PAGING, "channel_id:in"))
     wanted = call.query.numbers("channel_id:in")
     found = call.store.catalog.sites.all()

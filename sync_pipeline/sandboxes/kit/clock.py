@@ -18,7 +18,7 @@ class Clock:
         self._offset = 0.0
 
     def now(self) -> float:
-        """The present, in epoch seconds."""
+        """Returns the present, in epoch seconds."""
         return self._source() + self._offset
 
     def advance(self, seconds: float) -> None:
@@ -27,5 +27,5 @@ class Clock:
 
 
 def iso(epoch: float) -> str:
-    """``epoch`` in ISO 8601, to the second: ``2018-09-05T20:42:07+00:00``."""
+    """Returns ``epoch`` in ISO 8601, to the second: ``2018-09-05T20:42:07+00:00``."""
     return datetime.fromtimestamp(int(epoch), UTC).isoformat()

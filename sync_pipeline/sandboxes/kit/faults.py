@@ -77,7 +77,7 @@ class Fault:
         return 0 if self.kind is FaultKind.EMPTY_LIST else None
 
     def strikes(self, path: str) -> bool:
-        """Whether this request suffers the fault; counts it if so."""
+        """Returns whether this request suffers the fault; counts it if so."""
         if not fnmatchcase(path, self.path) or (self.count is not None and self.applied >= self.count):
             return False
         self.matched += 1
@@ -109,7 +109,7 @@ class Faults:
         self.injected = [fault for fault in self.injected if number is not None and fault.id != number]
 
     def striking(self, path: str) -> tuple[float, Fault | None]:
-        """The delay in seconds that this request suffers, and the first other fault that strikes it."""
+        """Returns the delay in seconds that this request suffers, and the first other fault that strikes it."""
         delay = 0.0
         for fault in self.injected:
             if not fault.strikes(path):

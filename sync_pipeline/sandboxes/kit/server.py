@@ -19,7 +19,8 @@ GRACE_SECONDS = 2
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A listening socket on a loopback address (port 0: a free one). Clients can connect before the server runs.
+    """Returns a listening socket on a loopback address (port 0: a free one). Clients can connect before the server
+    runs.
 
     Raises UsageError for other addresses, because the control API has no token, and for a port that is taken.
     """
@@ -42,13 +43,13 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """The URL of a listening socket, without a slash at the end."""
+    """Returns the URL of a listening socket, without a slash at the end."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def build_server(app: ASGIApp) -> uvicorn.Server:
-    """A server to be run with ``sockets=[listen(…)]``. It says nothing, and adds no Date header."""
+    """Returns a server to be run with ``sockets=[listen(…)]``. It says nothing, and adds no Date header."""
     config = uvicorn.Config(
         app,
         http=CuttableProtocol,

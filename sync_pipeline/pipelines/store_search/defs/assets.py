@@ -24,7 +24,7 @@ COMMON = {"partitions_def": stores, "group_name": PIPELINE, "key_prefix": PIPELI
 
 @dg.asset(**COMMON, kinds={"elasticsearch", "file"})
 def stop_words(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
-    """Words that search ignores: the language's short list and the store's own.
+    """Writes the words that search ignores: the language's short list and the store's own.
 
     Written as a file, and applied by a reindex in the cluster to every index that this run does not build anew.
     """
@@ -34,7 +34,7 @@ def stop_words(context: dg.AssetExecutionContext, store_search: dg.ResourceParam
 
 @dg.asset(**COMMON, kinds={"elasticsearch", "file"})
 def synonyms(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
-    """The store's synonym rules as a synonyms set; they work in running searches at once."""
+    """Writes the store's synonym rules as a synonyms set; they work in running searches at once."""
     with store_part(context, store_search) as part:
         return dg.MaterializeResult(metadata=asyncio.run(sync.apply_synonyms(store_search, part)))
 
@@ -43,7 +43,7 @@ def synonyms(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[S
 def search_index(
     context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]
 ) -> dg.MaterializeResult:
-    """New, empty indices for the imports of this run; no alias is touched yet, so searches see nothing of them."""
+    """Creates empty indices for the imports of this run; no alias is touched yet, so searches see none of it."""
     with store_part(context, store_search) as part:
         return dg.MaterializeResult(metadata=asyncio.run(sync.create_indices(store_search, part)))
 
@@ -73,7 +73,7 @@ DESCRIPTIONS = {
 )
 # Without a return type: Dagster takes an async generator's for the type of a single output.
 async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]):
-    """The imports, side by side: each fills its own index and moves its own aliases; one that fails stops no other."""
+    """Runs the imports side by side: each fills its own index and moves its aliases; one that fails stops no other."""
     selected = [part for part in IMPORTS if dg.AssetKey([PIPELINE, part.value]) in context.selected_asset_keys]
     failures: list[tuple[Part, BaseException]] = []
     with store_part(context, store_search) as batch:
@@ -89,7 +89,7 @@ async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourcePa
 
 
 def import_report(result: ImportResult) -> dict[str, dg.MetadataValue]:
-    """What a person sees of an import: the books, the pace, where it went, and a document of it."""
+    """Returns what a person sees of an import: the books, the pace, where it went, and a document of it."""
     stats = result.stats
     report: dict[str, dg.MetadataValue] = {
         name: dg.MetadataValue.float(float(value)) if isinstance(value, float) else dg.MetadataValue.int(value)
@@ -118,7 +118,7 @@ class ImportsFailedError(SyncPipelineError):
 
 
 def store_part(context: dg.AssetExecutionContext, store_search: StoreSearch) -> AbstractContextManager[BatchPart]:
-    """The step as a part of its batch, or of the `manual` one that it makes when somebody started it by hand."""
+    """Yields the step as a part of its batch, or of the `manual` one made when somebody started it by hand."""
     return run_batch_part(
         context,
         store_search.ledger,

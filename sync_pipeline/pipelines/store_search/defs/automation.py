@@ -29,7 +29,7 @@ JOBS = {
 
 
 def selected(batch_type: BatchType) -> dg.AssetSelection:
-    """The assets of a type with the checks of its imports, but for those that compare everything."""
+    """Returns the assets of a type with the checks of its imports, but for those that compare everything."""
     imports = [dg.AssetKey([PIPELINE, part.value]) for part in batch_type.parts if part in IMPORTS]
     assets = dg.AssetSelection.assets(*([PIPELINE, part.value] for part in batch_type.parts)).without_checks()
     return assets | dg.AssetSelection.checks(*(dg.AssetCheckKey(key, name) for key in imports for name in DESCRIPTIONS))
@@ -48,7 +48,7 @@ batch_jobs = {
 
 @dg.op(description="Applies waiting webhook events to the live indices until none came for a minute.")
 def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
-    """The drain. What it did stands in the ledger and, as figures, in its output's metadata."""
+    """Runs the drain. What it did stands in the ledger and, as figures, in its output's metadata."""
     with run_batch_part(
         context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
     ) as part:
@@ -63,7 +63,7 @@ def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreS
     tags={"sync_pipeline/type": EVENTS},
 )
 def drain_events() -> None:
-    """One drain of one store."""
+    """Runs one drain of one store."""
     events()
 
 

@@ -45,7 +45,7 @@ def import_checks(
 
 
 def inspect(store_search: StoreSearch, store_hash: str, part: Part, run_id: str) -> dict[str, tuple[bool, dict]]:
-    """The findings of every check of an import: whether it holds, and the numbers behind it."""
+    """Returns the findings of every check of an import: whether it holds, and the numbers behind it."""
     stats = newest_stats(store_search, store_hash, part, run_id)
     if stats is None:
         nothing = (False, {"reason": dg.MetadataValue.text("the ledger knows of no finished import")})

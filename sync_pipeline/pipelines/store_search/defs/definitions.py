@@ -10,7 +10,7 @@ from sync_pipeline.pipelines.store_search.types import EVENTS
 
 
 def build() -> PipelineDefinitions:
-    """The chain of assets with its checks and jobs, the drain of webhook events, and the daily look at webhooks."""
+    """Returns the chain of assets with its checks and jobs, the drain of webhook events, and the daily hook check."""
     return PipelineDefinitions(
         definitions=dg.Definitions(
             assets=assets.assets,

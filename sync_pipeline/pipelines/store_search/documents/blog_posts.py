@@ -40,7 +40,7 @@ class BlogPostDocument(Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
 def blog_post_item(
     record: BlogPost, *, context: StoreContext, version: int, batch_id: str | int, synced_at: datetime
 ) -> Item:
-    """The write of one post, or why it is not indexed. A post without a readable date is not one of the future.
+    """Returns the write of one post, or why it is not indexed. A post without a readable date is not one of the future.
 
     Filtered: ``draft``, ``future``. Rejected: ``no_title``, ``too_large``.
     """

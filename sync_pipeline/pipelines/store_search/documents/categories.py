@@ -41,7 +41,7 @@ class CategoryDocument(
 def category_item(
     record: Category, *, context: StoreContext, version: int, batch_id: str | int, synced_at: datetime
 ) -> Item:
-    """The write of one category, or why it is not indexed.
+    """Returns the write of one category, or why it is not indexed.
 
     Filtered: ``hidden``, ``hidden_ancestor``. Rejected: ``category_cycle``, ``no_name``, ``too_large``.
     """

@@ -51,12 +51,12 @@ class CategoryPaths:
         return category_id in self.places
 
     def path(self, category_id: int) -> str | None:
-        """The full path of a visible category; None for hidden, looping, nameless and unknown ones."""
+        """Returns the full path of a visible category; None for hidden, looping, nameless and unknown ones."""
         place = self.places.get(category_id)
         return (place.text or None) if isinstance(place, Path) else None
 
     def place(self, category: Category) -> Place:
-        """Where ``category`` stands as it reads now, under its parent as listed."""
+        """Returns where ``category`` stands as it reads now, under its parent as listed."""
         if not category.is_visible:
             return Unplaced.HIDDEN
         if category.parent_id == category.category_id:
@@ -65,7 +65,7 @@ class CategoryPaths:
 
 
 def build_category_paths(categories: Iterable[Category]) -> CategoryPaths:
-    """The places of all ``categories`` of a store, in time proportional to their number."""
+    """Returns the places of all ``categories`` of a store, in time proportional to their number."""
     nodes = {category.category_id: category for category in categories}
     places: dict[int, Place] = {}
     for start in nodes:

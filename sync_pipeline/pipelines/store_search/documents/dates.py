@@ -16,7 +16,7 @@ _AMERICAN = "%m/%d/%Y %I:%M:%S %p"
 
 
 def parse_date(value: object) -> datetime | None:
-    """The point in time in UTC, or None for what cannot be read. A text without a zone is taken as UTC.
+    """Returns the point in time in UTC, or None for what cannot be read. A text without a zone is taken as UTC.
 
     ``value`` is a text or PHP's date object, ``{"date": …, "timezone": "+00:00" or a zone's name}``.
     """
@@ -26,12 +26,12 @@ def parse_date(value: object) -> datetime | None:
 
 
 def iso_utc(moment: datetime) -> str:
-    """``moment`` as ``2022-09-07T14:52:30Z``; a fraction of a second is dropped."""
+    """Returns ``moment`` as ``2022-09-07T14:52:30Z``; a fraction of a second is dropped."""
     return _written(moment.astimezone(UTC))
 
 
 def iso_date(value: object) -> str | None:
-    """A loose date as ISO 8601 in UTC, or None for what cannot be read."""
+    """Returns a loose date as ISO 8601 in UTC, or None for what cannot be read."""
     moment = parse_date(value)
     return None if moment is None else _written(moment)
 

@@ -15,7 +15,7 @@ _INT64 = 2**63
 
 
 def as_float(value: Number) -> float | None:
-    """The number as a finite float, or None for null, empty text and what is not finite."""
+    """Returns the number as a finite float, or None for null, empty text and what is not finite."""
     if isinstance(value, str):
         value = value.strip()
     if value is None or value == "":
@@ -25,7 +25,7 @@ def as_float(value: Number) -> float | None:
 
 
 def as_int(value: Number) -> int | None:
-    """The number without its fraction, or None for null, empty text and what no 64-bit integer holds."""
+    """Returns the number without its fraction, or None for null, empty text and what no 64-bit integer holds."""
     if isinstance(value, int):
         return value
     number = as_float(value)

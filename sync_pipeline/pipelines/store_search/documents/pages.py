@@ -40,7 +40,7 @@ class PageDocument(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=Tr
 
 
 def page_item(record: Page, *, context: StoreContext, version: int, batch_id: str | int, synced_at: datetime) -> Item:
-    """The write of one web page, or why it is not indexed.
+    """Returns the write of one web page, or why it is not indexed.
 
     Filtered: ``hidden``, ``customers_only``, ``link_page``, ``blog_page``, ``unknown_page_type``. Rejected:
     ``no_name``, ``too_large``.

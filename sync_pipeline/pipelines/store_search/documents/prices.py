@@ -33,13 +33,13 @@ HIDDEN = ProductPrices(None, None, None)
 
 
 def amount(value: Number) -> float | None:
-    """A set amount: positive and finite. 0, null, empty, negative and non-finite amounts are unset."""
+    """Returns a set amount: positive and finite. 0, null, empty, negative and non-finite amounts are unset."""
     number = value if type(value) is float else as_float(value)
     return number if number is not None and 0.0 < number < math.inf else None
 
 
 def product_prices(product: Product) -> ProductPrices:
-    """The product's amounts, all unset when its price is hidden."""
+    """Returns the product's amounts, all unset when its price is hidden."""
     if product.is_price_hidden:
         return HIDDEN
     price = amount(product.price)
@@ -48,7 +48,7 @@ def product_prices(product: Product) -> ProductPrices:
 
 
 def variant_price(variant: Variant, prices: ProductPrices) -> float | None:
-    """What a shopper pays for the variant: its own calculated, sale or plain amount, else the product's."""
+    """Returns what a shopper pays for the variant: its own calculated, sale or plain amount, else the product's."""
     if prices is HIDDEN:
         return None
     return amount(variant.calculated_price) or amount(variant.sale_price) or amount(variant.price) or prices.calculated
@@ -57,7 +57,7 @@ def variant_price(variant: Variant, prices: ProductPrices) -> float | None:
 def price_range(
     variants: Iterable[tuple[Variant, float | None]], prices: ProductPrices
 ) -> tuple[float | None, float | None]:
-    """The lowest and highest amount over variants that can be bought.
+    """Returns the lowest and highest amount over variants that can be bought.
 
     When none can be bought, over all of them; when none has an amount, the product's own.
     """

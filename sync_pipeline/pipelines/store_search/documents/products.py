@@ -84,7 +84,7 @@ class ProductDocument(Struct, frozen=True, gc=False, omit_defaults=True, kw_only
 def product_item(
     record: Product, *, context: StoreContext, version: int, batch_id: str | int, synced_at: datetime
 ) -> Item:
-    """The write of one product, or why it is not indexed.
+    """Returns the write of one product, or why it is not indexed.
 
     Filtered: ``hidden``; ``no_channel`` when it is assigned to none. Rejected: ``no_name``, ``too_large``.
     """
@@ -103,7 +103,7 @@ def product_item(
 
 
 def product_document(record: Product, *, name: str, context: StoreContext) -> ProductDocument:
-    """The content of a product's document."""
+    """Returns the content of a product's document."""
     prices = product_prices(record)
     variants = own_variants(record)
     amounts = [variant_price(variant, prices) for variant in variants]
@@ -153,14 +153,14 @@ def product_document(record: Product, *, name: str, context: StoreContext) -> Pr
 
 
 def average_rating(total: float | None, count: int | None) -> float | None:
-    """The mean of ``count`` ratings, to two decimals; None without reviews, or beyond ``MOST_STARS``."""
+    """Returns the mean of ``count`` ratings, to two decimals; None without reviews, or beyond ``MOST_STARS``."""
     if total is None or count is None or count <= 0 or not 0 <= total / count <= MOST_STARS:
         return None
     return round(total / count, 2)
 
 
 def main_image(images: Sequence[Image]) -> str | None:
-    """The address of the product's thumbnail image, else of the first in the merchant's order."""
+    """Returns the address of the product's thumbnail image, else of the first in the merchant's order."""
     shown = [image for image in images if image.url_standard]
     if not shown:
         return None

@@ -26,13 +26,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def render(document: msgspec.Struct) -> tuple[bytes, str]:
-    """The content as UTF-8 JSON, and its fingerprint."""
+    """Returns the content as UTF-8 JSON, and its fingerprint."""
     content = _encode(document)
     return content, xxh3_64_hexdigest(content)
 
 
 def splice(content: bytes, *, fingerprint: str, version: int, batch_id: str | int, synced_at: datetime) -> bytes:
-    """``content`` (a JSON object with at least one field) with its ``sync`` object added, without encoding it again."""
+    """Adds its ``sync`` object to ``content`` (a JSON object with at least one field), without encoding it again."""
     return b'%b,"sync":{"fingerprint":"%b",%b' % (
         content[:-1],
         fingerprint.encode(),
@@ -49,7 +49,7 @@ def upsert(
     batch_id: str | int,
     synced_at: datetime,
 ) -> Operation | Rejected:
-    """The write of ``document``, or a rejection of its ``record`` when the body would exceed ``MAX_BODY``."""
+    """Returns the write of ``document``, or a rejection of its ``record`` when the body would exceed ``MAX_BODY``."""
     content, fingerprint = render(document)
     body = splice(content, fingerprint=fingerprint, version=version, batch_id=batch_id, synced_at=synced_at)
     if len(body) > MAX_BODY:
@@ -60,7 +60,7 @@ def upsert(
 
 
 def rejected(key: str, reason: str, message: str, *, record: msgspec.Struct, version: int) -> Rejected:
-    """A dead letter for ``record``, with the fields that were read as its payload."""
+    """Returns a dead letter for ``record``, with the fields that were read as its payload."""
     return Rejected(key=key, reason=reason, message=message, payload=_encode(record), version=version)
 
 

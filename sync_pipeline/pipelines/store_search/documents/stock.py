@@ -23,7 +23,7 @@ _TRACKED = {"product", "variant"}
 
 
 def inventory_level(product: Product) -> int | None:
-    """The product's level; None without tracking, where BigCommerce's 0 means nothing."""
+    """Returns the product's level; None without tracking, where BigCommerce's 0 means nothing."""
     return as_int(product.inventory_level) if product.inventory_tracking in _TRACKED else None
 
 
@@ -38,7 +38,10 @@ def variants_in_stock(product: Product, variants: Sequence[Variant]) -> list[boo
 
 
 def product_in_stock(product: Product, variants: Sequence[bool]) -> bool:
-    """Whether the product can be bought now, given ``variants_in_stock``; without variants, by its own level."""
+    """Returns whether the product can be bought now, given ``variants_in_stock``.
+
+    Without variants, by its own level.
+    """
     if variants:
         return any(variants)
     return product.availability != "disabled" and _on_shelf(product)

@@ -38,7 +38,8 @@ _EMBEDDED_DATA = re.compile(r"data:[\w/+.;=-]+,[^\"'\s>)]*")
 
 
 def html_to_text(markup: str | None, *, limit: int = MAX_TEXT) -> str | None:
-    """The text of ``markup`` without elements, scripts and styles, entities decoded, at most ``limit`` characters.
+    """Returns the text of ``markup`` without elements, scripts and styles, entities decoded, at most ``limit``
+    characters.
 
     White space becomes single spaces; block elements end a word, inline ones do not. Only the first ``MAX_MARKUP``
     characters are read, embedded ``data:`` URIs not counted. None when nothing is left to read.
@@ -66,7 +67,7 @@ def _first_part(markup: str) -> str:
 
 
 def one_line(text: str | None) -> str | None:
-    """``text`` with every run of white space as one space, without what nobody sees; None when nothing is left.
+    """Returns ``text`` with every run of white space as one space, without what nobody sees; None for nothing.
 
     Joiners stay: they change the look of a word or an emoji.
     """
@@ -82,7 +83,7 @@ def one_line(text: str | None) -> str | None:
 
 
 def shortened(text: str | None, *, limit: int) -> str | None:
-    """``text`` cut to at most ``limit`` characters, at the end of a word where there is one."""
+    """Cuts ``text`` to at most ``limit`` characters, at the end of a word where there is one."""
     if text is None or len(text) <= limit:
         return text
     end = text.rfind(" ", 0, limit + 1)
@@ -90,7 +91,7 @@ def shortened(text: str | None, *, limit: int) -> str | None:
 
 
 def scalar_text(value: Scalar) -> str | None:
-    """A loose value as one line of text: booleans as true and false, numbers as JSON writes them."""
+    """Returns a loose value as one line of text: booleans as true and false, numbers as JSON writes them."""
     if isinstance(value, str):
         return one_line(value)
     if value is None:
@@ -101,7 +102,7 @@ def scalar_text(value: Scalar) -> str | None:
 
 
 def comma_list(text: str | None) -> list[str]:
-    """The distinct parts of a comma-separated list, trimmed, in their order."""
+    """Returns the distinct parts of a comma-separated list, trimmed, in their order."""
     if not text:
         return []
     return list(dict.fromkeys(part for part in (one_line(part) for part in text.split(",")) if part))

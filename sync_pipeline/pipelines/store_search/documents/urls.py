@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def storefront_url(store: Store, site: Site | None = None) -> str:
-    """The default storefront's address without a trailing slash: the site's primary URL, its ``url``, or the store's.
+    """Returns the default storefront's address without a trailing slash: the site's primary URL, its ``url``, or the
+    store's.
 
     ``site`` is the default channel's. Empty when the store has no address at all.
     """
@@ -25,7 +26,7 @@ def storefront_url(store: Store, site: Site | None = None) -> str:
 
 
 def absolute_url(base_url: str, path: str | None) -> str | None:
-    """``path`` on the site at ``base_url``; an absolute address stays; None without a path or a base."""
+    """Returns ``path`` on the site at ``base_url``; an absolute address stays; None without a path or a base."""
     path = path.strip() if path else ""
     if path.startswith(("http://", "https://")):
         return path

@@ -47,37 +47,37 @@ class Options:
         self._seen: dict[NameValue, None] = {}
 
     def read(self, values: Iterable[OptionValue]) -> list[NameValue]:
-        """The pairs of one variant; those without a name or a value are left out."""
+        """Returns the pairs of one variant; those without a name or a value are left out."""
         pairs = [pair for one in values if (pair := name_value(one.option_display_name, one.label)) is not None]
         for pair in pairs:
             self._seen[pair] = None
         return pairs
 
     def distinct(self) -> list[NameValue]:
-        """Every pair read so far, once."""
+        """Returns every pair read so far, once."""
         return list(self._seen)
 
 
 # A shop has few pairs and many records of each. Typed, for 1 and true are not the same text.
 @lru_cache(maxsize=4096, typed=True)
 def name_value(name: Scalar, value: Scalar) -> NameValue | None:
-    """The pair as text, or None when one of the two is empty."""
+    """Returns the pair as text, or None when one of the two is empty."""
     name_text, value_text = scalar_text(name), scalar_text(value)
     return NameValue(name_text, value_text) if name_text and value_text else None
 
 
 def custom_field_pairs(fields: Iterable[CustomField]) -> list[NameValue]:
-    """The merchant's own fields in their order; a repeated name stays repeated."""
+    """Returns the merchant's own fields in their order; a repeated name stays repeated."""
     return [pair for one in fields if (pair := name_value(one.name, one.value)) is not None]
 
 
 def own_variants(product: Product) -> list[Variant]:
-    """The product's variants without those that name no or another product (``product_id`` 0 is an orphan)."""
+    """Returns the product's variants without those that name no or another product (``product_id`` 0 is an orphan)."""
     return [one for one in product.variants or () if one.product_id is None or one.product_id == product.id]
 
 
 def variant_document(
     variant: Variant, *, price: float | None, in_stock: bool, options: list[NameValue]
 ) -> VariantDocument:
-    """One variant as a document's nested part."""
+    """Returns one variant as a document's nested part."""
     return VariantDocument(id=variant.id, sku=one_line(variant.sku), price=price, in_stock=in_stock, options=options)

@@ -89,7 +89,7 @@ class EventWork:
                     await self.delivery.deliver(Part.PRODUCTS, items)
 
     async def _listed(self, keys: set[str]) -> None:
-        """Categories and pages, found in their whole listings; what these lack is gone."""
+        """Writes categories and pages, found in their whole listings; what these lack is gone."""
         if not keys:
             return
         version = await asyncio.to_thread(self.part.ledger.next_version)

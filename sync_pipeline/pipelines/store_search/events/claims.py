@@ -89,7 +89,7 @@ ORDER BY store.hash
 
 
 def stores_with_events(ledger: Ledger) -> list[str]:
-    """The stores that have events and no unfinished drain, and did not just fail one."""
+    """Returns the stores that have events and no unfinished drain, and did not just fail one."""
     now = ledger.clock.now()
     with ledger.session() as session:
         found = session.execute(_WITH_EVENTS, {"remembered": _REMEMBERED_FAILURES}).all()
@@ -97,7 +97,10 @@ def stores_with_events(ledger: Ledger) -> list[str]:
 
 
 def _pauses(statuses: Sequence[str], finished_at: datetime | None, now: datetime) -> bool:
-    """Whether a store still rests after failed drains: by how its last ones ended, the newest first, and when that."""
+    """Returns whether a store still rests after failed drains.
+
+    By how its last ones ended, the newest first, and when that.
+    """
     failures = next((n for n, status in enumerate(statuses) if status != Status.FAILED), len(statuses))
     if not failures or finished_at is None:
         return False

@@ -140,11 +140,14 @@ class Drain:
                     return
 
     def _stats(self) -> dict[str, Any]:
-        """What was acknowledged so far."""
+        """Returns what was acknowledged so far."""
         return {**self.delivered.as_dict(), **self.books.as_dict()}
 
     async def _is_over(self, age: float) -> bool:
-        """Whether a drain of this age (seconds) ends although events may come: runs are few, and others need them."""
+        """Returns whether a drain of this age (seconds) ends although events may come.
+
+        Runs are few, and others need them.
+        """
         if age >= self.longest:
             return True
         return age >= self.turn and await asyncio.to_thread(kept_waiting, self.part.ledger)

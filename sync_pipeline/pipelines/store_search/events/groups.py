@@ -26,7 +26,7 @@ class EventGroup:
         object.__setattr__(self, "keys", frozenset(event.key for event in self.events))
 
     def of_part(self, part: Part) -> set[str]:
-        """The document ids of an import that are to be looked at again."""
+        """Returns the document ids of an import that are to be looked at again."""
         return {key for key in self.keys if part_of_key(key) is part}
 
     @property
@@ -55,14 +55,17 @@ class EventGroup:
         return APP in self.keys
 
     def alone(self) -> list[EventGroup]:
-        """A group for each key."""
+        """Returns a group for each key."""
         by_key: dict[str, list[WebhookEvent]] = {}
         for event in self.events:
             by_key.setdefault(event.key, []).append(event)
         return [EventGroup(events) for events in by_key.values()]
 
     def ends(self, dead: Collection[str]) -> dict[int, str]:
-        """Each event's last state: of a key's events the newest is done or, if its key is among the ``dead``, dead."""
+        """Returns each event's last state.
+
+        Of a key's events the newest is done or, if its key is among the ``dead``, dead.
+        """
         newest = {event.key: event.id for event in sorted(self.events, key=lambda event: event.id)}
         return {
             event.id: "coalesced" if newest[event.key] != event.id else "dead" if event.key in dead else "done"
@@ -89,5 +92,5 @@ class EventBooks:
         return self.counts["received"] == sum(self.counts[end] for end in ("done", "coalesced", "dead"))
 
     def as_dict(self) -> dict[str, int]:
-        """The figures for the ledger and for metadata."""
+        """Returns the figures for the ledger and for metadata."""
         return {f"events_{name}": self.counts[name] for name in ("received", "done", "coalesced", "dead")}

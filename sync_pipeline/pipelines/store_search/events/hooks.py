@@ -65,7 +65,7 @@ class HookChanges:
 
 
 def desired(channels: Iterable[int]) -> list[str]:
-    """The scopes that a store with these channels shall have a hook of."""
+    """Returns the scopes that a store with these channels shall have a hook of."""
     return [
         *STORE_SCOPES,
         *(scope.format(channel=channel) for channel in sorted({*channels}) for scope in CHANNEL_SCOPES),
@@ -73,7 +73,10 @@ def desired(channels: Iterable[int]) -> list[str]:
 
 
 def destination(pipeline: StoreSearch, store_hash: str, url: str) -> str:
-    """Where a store's events go below the receiver's public address ``url``. Raises UsageError for one it cannot be."""
+    """Returns where a store's events go below the receiver's public address ``url``.
+
+    Raises UsageError for one it cannot be.
+    """
     base = url.rstrip("/")
     try:
         parts = urlsplit(base)
@@ -111,7 +114,7 @@ async def register(pipeline: StoreSearch, store: Store, url: str, *, dry_run: bo
 
 
 async def listed(pipeline: StoreSearch, store: Store) -> Sequence[Hook]:
-    """Every hook that the store's token sees, ours or not."""
+    """Returns every hook that the store's token sees, ours or not."""
     async with pipeline.client(store) as client:
         return await Hooks(client).all()
 
@@ -160,7 +163,7 @@ class _Plan:
 
 
 async def _plan(client: BigCommerceClient, store_hash: str, place: str, secret: str | None) -> _Plan:
-    """What the store's hooks need. Without a secret none of them is as it shall be."""
+    """Returns what the store's hooks need. Without a secret none of them is as it shall be."""
     found = await Hooks(client).all()
     ours = {hook.scope: hook for hook in found if hook.destination == place}
     channels = await _channels(client)
@@ -178,7 +181,10 @@ async def _plan(client: BigCommerceClient, store_hash: str, place: str, secret: 
 
 
 def _surplus(ours: Iterable[Hook], channels: Collection[int | None]) -> list[Hook]:
-    """The hooks of channels that are not listed; none when the listing cannot be believed to have every channel."""
+    """Returns the hooks of channels that are not listed.
+
+    None when the listing cannot be believed to have every channel.
+    """
     if DEFAULT_CHANNEL not in channels or None in channels:
         return []
     return [hook for hook in ours if channel_of(hook.scope) not in {None, *channels}]
@@ -201,7 +207,7 @@ async def _delete(client: BigCommerceClient, changes: HookChanges, gone: Iterabl
 
 
 async def _channels(client: BigCommerceClient) -> list[int | None]:
-    """The numbers of the channels that the store has; None for a record that does not even tell its number."""
+    """Returns the numbers of the channels that the store has; None for a record that does not even tell its number."""
 
     async def no_version() -> int:
         return 0  # channels are read, never written
@@ -212,7 +218,7 @@ async def _channels(client: BigCommerceClient) -> list[int | None]:
 
 
 def _request_batch(pipeline: StoreSearch, store_hash: str) -> int:
-    """The full batch that closes the gap: one that waits already, or a new one."""
+    """Returns the full batch that closes the gap: one that waits already, or a new one."""
     waiting = pipeline.ledger.list(scope=store_scope(store_hash), status=Status.PENDING)
     whole = (PIPELINE, BatchType.ALL.value, Mode.FULL.value)
     for batch in waiting:

@@ -38,7 +38,7 @@ SELECT store_hash, pg_notify(:channel || store_hash, '') FROM (SELECT DISTINCT s
 
 
 def channel_of(store_hash: str) -> str:
-    """The channel on which is told that events of the store were stored.
+    """Returns the channel on which is told that events of the store were stored.
 
     One for each store: whoever waits for a store's events is not woken by those of the others.
     """

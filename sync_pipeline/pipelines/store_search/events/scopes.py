@@ -67,19 +67,20 @@ class MalformedEventError(UsageError):
 
 
 def is_deletion(scope: str) -> bool:
-    """Whether the event announces that the record itself is gone (and not, say, one of its variants)."""
+    """Returns whether the event announces that the record itself is gone (and not, say, one of its variants)."""
     return scope in {"store/product/deleted", "store/category/deleted"}
 
 
 def channel_of(scope: str) -> int | None:
-    """The channel for which a scope of CHANNEL_SCOPES is registered; None for any other scope."""
+    """Returns the channel for which a scope of CHANNEL_SCOPES is registered; None for any other scope."""
     found = _CHANNEL.match(scope)
     is_ours = _CHANNEL.sub("store/channel/{channel}/", scope) in CHANNEL_SCOPES
     return int(found[1]) if found and is_ours else None
 
 
 def event_key(scope: str, data: Any) -> str | None:
-    """What the event is about: a document id such as `product-12`, or CATEGORIES, STORE, APP; None if nothing of ours.
+    """Returns what the event is about: a document id such as `product-12`, or CATEGORIES, STORE, APP; None if nothing
+    of ours.
 
     Raises MalformedEventError when a known scope's data has no usable id.
     """
@@ -107,7 +108,7 @@ def _inside(data: Any, *names: str) -> Any:
 
 
 def _id(scope: str, data: Any, *names: str) -> int:
-    """The first of the named values that is a record's id: a positive 64-bit integer."""
+    """Returns the first of the named values that is a record's id: a positive 64-bit integer."""
     values = [data.get(name) for name in names] if isinstance(data, dict) else []
     for value in values:
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:

@@ -53,7 +53,7 @@ class EventDelivery:
         self.dead = set()
 
     async def targets(self, part: Part) -> Sequence[LiveIndex]:
-        """The indices that must have what is written now: the live one first."""
+        """Returns the indices that must have what is written now: the live one first."""
         ledger = self.part.ledger
         building = await asyncio.to_thread(at_work, ledger, self.part.batch.scope, LaneName.BULK)
         return await LiveIndex.targets(
@@ -66,12 +66,12 @@ class EventDelivery:
         )
 
     async def live(self, part: Part) -> LiveIndex | None:
-        """The index that searches of the import's kind see."""
+        """Returns the index that searches of the import's kind see."""
         found = await self.targets(part)
         return found[0] if found else None
 
     async def is_plausible(self, part: Part, deletes: Sequence[Operation]) -> bool:
-        """Whether so many documents of the live index may be gone without an event that says so."""
+        """Returns whether so many documents of the live index may be gone without an event that says so."""
         live = await self.live(part)
         try:
             if live is not None:

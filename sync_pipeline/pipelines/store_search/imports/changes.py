@@ -42,7 +42,7 @@ TERMS = 10_000
 async def live_changes(
     ledger: Ledger, source: StoreSource, live: LiveIndex, *, scope: str, mode: str, ids: Collection[str]
 ) -> AsyncGenerator[Sequence[Item]] | None:
-    """What an incremental or selective batch has to do to a live index.
+    """Returns what an incremental or selective batch has to do to a live index.
 
     None when nothing tells since when, or when the store's currency or address is not what all products were written
     with: everything must be looked at again. Short listings are looked at whole anyway.
@@ -65,8 +65,10 @@ async def live_changes(
 async def changed_products(
     source: StoreSource, live: LiveIndex, *, last_read: datetime, known: Seen
 ) -> AsyncGenerator[Sequence[Item]]:
-    """Products modified since the last reading, those that took something from a changed brand or category, those that
-    the index lacks, and deletes of what the store no longer shows.
+    """Yields the products that an incremental batch has to write.
+
+    These are products modified since the last reading, those that took something from a changed brand or category,
+    those that the index lacks, and deletes of what the store no longer shows.
 
     Only the listing of all ids at the end tells what is gone. Raises IncompleteListingError when it has a product that
     the store did not give by its id, DeleteGuardError when it lacks too many.
@@ -133,7 +135,7 @@ async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerato
 
 
 async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
-    """The named documents as their records are now; what the store does not have is deleted.
+    """Yields the named documents as their records are now; what the store does not have is deleted.
 
     Raises DeleteGuardError when that is too many.
     """
@@ -166,7 +168,7 @@ async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) ->
 
 
 async def affected_products(source: StoreSource, live: LiveIndex, known: Seen) -> set[str]:
-    """The indexed products that show a brand or category which is not what it was."""
+    """Returns the indexed products that show a brand or category which is not what it was."""
     now = await source.seen()
     changed = {
         kind: {key for key in {*now[kind], *known.get(kind, {})} if now[kind].get(key) != known.get(kind, {}).get(key)}
@@ -185,6 +187,6 @@ def _is_delete(item: Item) -> bool:
 
 
 def _parted(items: Sequence[Item]) -> tuple[list[Operation], list[Item]]:
-    """The deletes of what was asked for by its id and not given, and everything else."""
+    """Returns the deletes of what was asked for by its id and not given, and everything else."""
     absent = [item for item in items if isinstance(item, Operation) and item.absent]
     return absent, [item for item in items if not (isinstance(item, Operation) and item.absent)]

@@ -147,7 +147,7 @@ class ImportPlan:
 
 
 async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> ImportPlan:
-    """The plan of an import. An incremental batch that has nothing to go on from is a full one.
+    """Returns the plan of an import. An incremental batch that has nothing to go on from is a full one.
 
     Raises NotIndexedError for a selective batch without an index.
     """

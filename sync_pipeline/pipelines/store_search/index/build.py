@@ -91,7 +91,7 @@ class StoreBuild:
         await asyncio.to_thread(self.part.lane.check)
 
     async def index_for(self, kind: Kind) -> str:
-        """The name of the index that this attempt fills for a kind; created, empty, if it is not there yet."""
+        """Returns the name of the index that this attempt fills for a kind; created, empty, if it is not there yet."""
         async with self._creating:
             for index in await self.indices.list():
                 if index.kind == kind.word and not index.aliases and self._is_mine(index):
@@ -99,7 +99,7 @@ class StoreBuild:
             return await self.create(kind)
 
     async def create(self, kind: Kind, *, first_version: int | None = None) -> str:
-        """A new, empty index of the kind, after the ownerless ones of the kind are gone.
+        """Returns a new, empty index of the kind, after the ownerless ones of the kind are gone.
 
         Everything in it will be newer than ``first_version``, by default the build's own: a copy takes that of its
         original. A store without its synonyms set gets it first.
@@ -126,7 +126,7 @@ class StoreBuild:
         return name
 
     async def _moment(self, kind: Kind) -> datetime:
-        """The present or, when the clock was set back, just after the kind's newest index: names only grow."""
+        """Returns the present or, when the clock was set back, just after the kind's newest index: names only grow."""
         made = [index.created for index in await self.indices.list() if index.kind == kind.word]
         return max([self.clock.now(), *(created + timedelta(milliseconds=1) for created in made)])
 

@@ -63,6 +63,6 @@ async def _remove(cluster: SearchCluster, store_hash: str, lane: Lane, before: d
 
 
 def orphaned(indices: Sequence[PhysicalIndex], before: datetime) -> list[PhysicalIndex]:
-    """Those that no alias names, made ``before``, of kinds in which nothing newer is served. Pure."""
+    """Returns those that no alias names, made ``before``, of kinds in which nothing newer is served. Pure."""
     lately = {index.kind for index in indices if index.aliases and index.created >= before}
     return [index for index in indices if not index.aliases and index.created < before and index.kind not in lately]

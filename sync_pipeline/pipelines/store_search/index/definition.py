@@ -133,7 +133,8 @@ _PROPERTIES: dict[str, _JSON] = {
 def index_body(
     kind: str, *, language_code: str | None, stop_words: Sequence[str], synonyms_set: str, meta: Mapping[str, Any]
 ) -> _JSON:
-    """The body that creates an index of a kind (``products``, ``categories``, ``blog``): ``settings``, ``mappings``.
+    """Returns the body that creates an index of a kind (``products``, ``categories``, ``blog``): ``settings``,
+    ``mappings``.
 
     ``stop_words`` is the store's whole list (accents and case do not matter); ``synonyms_set`` must exist, or the index
     does not come up. ``meta`` (the batch, above all) is kept in the mapping's ``_meta`` beside ``mapping_version``,

@@ -58,7 +58,10 @@ STANDARD = Language("standard")
 
 
 def language(code: str | None) -> Language:
-    """The language of a code such as ``en``, ``EN``, ``en-US`` or ``pt_BR``; STANDARD for an unknown one or None."""
+    """Returns the language of a code such as ``en``, ``EN``, ``en-US`` or ``pt_BR``.
+
+    STANDARD for an unknown one or None.
+    """
     primary = (code or "").strip().lower().replace("_", "-").partition("-")[0]
     primary = _ALIASES.get(primary, primary)
     if primary not in _STEMMERS:
@@ -72,7 +75,7 @@ def language(code: str | None) -> Language:
 
 
 def fold(word: str) -> str:
-    """The word in lower case and without accents, as Lucene's ``lowercase`` and ``asciifolding`` leave it.
+    """Returns the word in lower case and without accents, as Lucene's ``lowercase`` and ``asciifolding`` leave it.
 
     Letters outside the Latin script stay as they are.
     """

@@ -44,7 +44,7 @@ class Found:
 
 
 async def find(cluster: SearchCluster, store_hash: str, query: str, **how: Any) -> Found:
-    """What a shopper's query finds over all of a store's documents; ``how`` is passed to ``search_body``.
+    """Returns what a shopper's query finds over all of a store's documents; ``how`` is passed to ``search_body``.
 
     Raises NotIndexedError when nothing of the store was ever published.
     """
@@ -53,12 +53,12 @@ async def find(cluster: SearchCluster, store_hash: str, query: str, **how: Any) 
 
 
 async def search(cluster: SearchCluster, store_hash: str, query: str, *, size: int = 10) -> list[dict[str, Any]]:
-    """The hits alone."""
+    """Returns the hits alone."""
     return (await find(cluster, store_hash, query, size=size)).hits
 
 
 async def suggest(cluster: SearchCluster, store_hash: str, prefix: str, *, size: int = 8) -> list[dict[str, Any]]:
-    """Products and categories for what was typed so far, as hits. Raises NotIndexedError like ``find``."""
+    """Finds products and categories for what was typed so far, as hits. Raises NotIndexedError like ``find``."""
     return (await _ask(cluster, store_hash, suggest_body(prefix, size=size)))["hits"]["hits"]
 
 
@@ -72,7 +72,7 @@ async def _ask(cluster: SearchCluster, store_hash: str, body: dict[str, Any]) ->
 
 
 async def served(cluster: SearchCluster, store_hash: str, kind: Kind) -> Served:
-    """What searches of a kind see now."""
+    """Returns what searches of a kind see now."""
     indices = StoreIndices(cluster, store_hash)
     return Served(
         behind_kind=await indices.current(kind.word),

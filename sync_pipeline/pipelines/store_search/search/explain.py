@@ -92,7 +92,7 @@ def _document_id(text: str) -> str | None:
 
 
 async def _key_of_sku(cluster: SearchCluster, catalog: Catalog, indices: StoreIndices, sku: str) -> str:
-    """The product that has the SKU, by the index or else by BigCommerce."""
+    """Returns the product that has the SKU, by the index or else by BigCommerce."""
     of_variant = {"nested": {"path": "variants", "query": {"term": {"variants.sku": sku}}}}
     query: dict[str, Any] = {"bool": {"should": [{"term": {"sku": sku}}, of_variant]}}
     alias = indices.alias_of(kind_of(Part.PRODUCTS).word)
@@ -144,7 +144,7 @@ def _newest_event(pipeline: StoreSearch, store: Store, key: str) -> WebhookEvent
 
 
 def _newest_batch(pipeline: StoreSearch, store: Store, part: Part) -> SyncBatch | None:
-    """The newest batch that plans the part, or, not claimed yet, will."""
+    """Returns the newest batch that plans the part, or, not claimed yet, will."""
     types = [batch_type for batch_type, parts in PARTS.items() if part in parts]
     of_part = or_(SyncBatch.planned.has_key(part.value), and_(SyncBatch.planned.is_(None), SyncBatch.type.in_(types)))
     query = select(SyncBatch).where(SyncBatch.scope == store_scope(store.hash), of_part)

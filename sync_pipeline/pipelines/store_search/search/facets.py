@@ -33,7 +33,7 @@ _FLAT: dict[str, _JSON] = {
 
 
 def facet_aggregations(filters: Filters) -> _JSON:
-    """The ``aggs`` of the request. The filters must be in its ``post_filter``, not in its query."""
+    """Returns the ``aggs`` of the request. The filters must be in its ``post_filter``, not in its query."""
     clauses = filters.by_dimension()
 
     def under_others(own: tuple[str, str], inner: _JSON) -> _JSON:
@@ -51,7 +51,7 @@ def facet_aggregations(filters: Filters) -> _JSON:
 
 
 def read_facets(aggregations: Mapping[str, Any]) -> _JSON:
-    """The answer to ``facet_aggregations`` in plain words.
+    """Returns the answer to ``facet_aggregations`` in plain words.
 
     ``brand`` and ``categories``: lists of ``{value, count}``; ``options`` and ``custom_fields``: such a list for each
     name; ``in_stock``: likewise, with true and false; ``price``: ``{min, max}``, None without priced products.

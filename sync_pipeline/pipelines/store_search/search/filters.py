@@ -37,11 +37,11 @@ class Filters:
     in_stock: bool | None = None
 
     def of_types(self) -> list[_JSON]:
-        """The clause for the types of documents: no facet, so it narrows facets too."""
+        """Returns the clause for the types of documents: no facet, so it narrows facets too."""
         return [{"terms": {"type": list(self.types)}}] if self.types else []
 
     def by_dimension(self) -> dict[tuple[str, str], _JSON]:
-        """The other clauses. A dimension is a facet and, for options and custom fields, the name within it."""
+        """Returns the other clauses. A dimension is a facet and, for options and custom fields, the name within it."""
         clauses: dict[tuple[str, str], _JSON] = {}
         if self.brands:
             clauses["brand", ""] = {"terms": {"brand.keyword": list(self.brands)}}
@@ -59,7 +59,10 @@ class Filters:
 
 
 def nested(path: str, query: _JSON) -> _JSON:
-    """A query on the nested objects of a product; other documents have none, and share the alias with products."""
+    """Returns a query on the nested objects of a product.
+
+    Other documents have none, and share the alias with products.
+    """
     return {"nested": {"path": path, "query": query, "score_mode": "max", "ignore_unmapped": True}}
 
 

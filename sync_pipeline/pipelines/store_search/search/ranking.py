@@ -35,7 +35,7 @@ _FUZZY = {"fuzziness": "AUTO:4,8", "prefix_length": 1, "max_expansions": 20}
 
 
 def matching(words: str) -> _JSON:
-    """The query that finds and scores documents for the words, without any boost."""
+    """Returns the query that finds and scores documents for the words, without any boost."""
     # One word needs no counting, and engines that count its synonyms as words would find nothing.
     enough = {} if words.isascii() and words.isalnum() else {"minimum_should_match": "2<75%"}
     sku = [_exact("sku", words), nested("variants", _exact("variants.sku", words))]
@@ -70,7 +70,7 @@ def matching(words: str) -> _JSON:
 
 
 def mildly_boosted(query: _JSON) -> _JSON:
-    """The query with popularity (up to a tenth more) and stock (a fifth less without) as mild boosts.
+    """Returns the query with popularity (up to a tenth more) and stock (a fifth less without) as mild boosts.
 
     They decide between documents that match about equally well; they do not lift a description above a name.
     """
@@ -114,7 +114,7 @@ def _attributes(words: str, **how: Any) -> list[_JSON]:
 
 
 def _in_name(words: str, **enough: Any) -> _JSON:
-    """A fixed worth of every word that is in the name, however common it is."""
+    """Returns a fixed worth of every word that is in the name, however common it is."""
     parts = words.split()[:_MOST_WORDS]
     fields = [f"{name}{variety}" for name in NAMES for variety in ("", ".words", ".joined")]
     each = [_worth({"multi_match": {"query": part, "fields": fields}}, _IN_NAME) for part in dict.fromkeys(parts)]
@@ -128,7 +128,7 @@ def _in_name(words: str, **enough: Any) -> _JSON:
 
 
 def _word_by_word(words: str) -> list[_JSON]:
-    """The words, each in any field, in names and brands also misspelt; a stop word is in every document.
+    """Returns the words, each in any field, in names and brands also misspelt; a stop word is in every document.
 
     One in four may be missing. Words of up to three letters do not count there: most of them are stop words.
     """

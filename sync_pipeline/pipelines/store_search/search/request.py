@@ -46,7 +46,7 @@ class Sort(StrEnum):
 def search_body(
     query: str, *, size: int = 10, from_: int = 0, sort: Sort = Sort.RELEVANCE, facets: bool = False, **filters: Any
 ) -> _JSON:
-    """The body of ``_search`` for a shopper's words; an empty query lists everything.
+    """Returns the body of ``_search`` for a shopper's words; an empty query lists everything.
 
     ``filters`` are those of ``Filters``. With ``facets`` the answer has ``aggregations`` for ``facets.read_facets``.
     Hits carry ``highlight``: the matched words in ``<em>``, in text that is otherwise escaped for HTML. ``from_`` and
@@ -74,7 +74,7 @@ def search_body(
 
 
 def _by(field: str, order: str, unmapped: str) -> _JSON:
-    """An order by a field that not every kind of document has; those without it come last."""
+    """Returns an order by a field that not every kind of document has; those without it come last."""
     return {field: {"order": order, "missing": "_last", "unmapped_type": unmapped}}
 
 

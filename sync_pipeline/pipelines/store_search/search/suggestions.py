@@ -23,7 +23,7 @@ _JSON = dict[str, Any]
 
 
 def suggest_body(prefix: str, *, size: int = 8) -> _JSON:
-    """The body of ``_search`` for what was typed so far; send it to the alias ``store-{hash}``.
+    """Returns the body of ``_search`` for what was typed so far; send it to the alias ``store-{hash}``.
 
     Finds products and categories whose names have every word of ``prefix``, each whole or begun with at least two
     letters, and products whose SKU begins so. Names that begin with it come first, then what sells. Nothing typed finds

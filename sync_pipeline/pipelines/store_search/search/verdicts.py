@@ -65,7 +65,7 @@ def conclude(
 
 
 def _wanted(live: Operation, store_hash: str, *, published: bool, held: str | None) -> Conclusion:
-    """The conclusion for a record that should be found."""
+    """Returns the conclusion for a record that should be found."""
     key = live.key
     if held == live.fingerprint:
         return Conclusion(Verdict.IN_STEP, f"{key} is in the index and in step with BigCommerce")

@@ -53,7 +53,7 @@ async def remember_taken(part: BatchPart, seen: Seen, known: Seen, *, whole: boo
 
 
 def _learnt_meanwhile(now: Seen, seen: Seen, known: Seen) -> list[tuple[str, str]]:
-    """The kinds and keys of which the ledger remembers ``now`` what is neither ``known`` nor ``seen``."""
+    """Returns the kinds and keys of which the ledger remembers ``now`` what is neither ``known`` nor ``seen``."""
     return [
         (kind, key)
         for kind in now.keys() | known.keys()

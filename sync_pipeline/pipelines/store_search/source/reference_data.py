@@ -68,7 +68,7 @@ class ReferenceData:
         return await self.changes(live, before)
 
     async def changes(self, live: LiveIndex | None, before: Seen | None = None) -> tuple[set[str], set[str]]:
-        """Likewise, against what the ledger remembers and ``before``; from then on the ledger remembers these facts."""
+        """Returns the same, against what the ledger remembers and ``before``. The ledger remembers these facts then."""
         now = await self.source.seen()
         known = await asyncio.to_thread(recall, self._ledger, self._scope, now)
         products: set[str] = set()

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def written_by(writer: str) -> str:
-    """The kind under which a writer's facts are remembered: an import's, or those of drains (EVENTS)."""
+    """Returns the kind under which a writer's facts are remembered: an import's, or those of drains (EVENTS)."""
     return f"store of {writer}"
 
 
 def needed_batch(ledger: Ledger, scope: str, facts: dict[str, str], *, told: bool) -> Mode | None:
-    """The mode of the batch that the store's present facts ask for, None if they need none.
+    """Returns the mode of the batch that the store's present facts ask for, None if they need none.
 
     ``told``: an event says that they may have changed. ``facts`` must have been read after it came.
     """
@@ -34,7 +34,7 @@ def needed_batch(ledger: Ledger, scope: str, facts: dict[str, str], *, told: boo
 
 
 def mode_for(known: Seen, facts: dict[str, str], *, told: bool, busy: bool) -> Mode | None:
-    """The same, from what is ``known``; ``busy``: a batch is at work, and with which facts is not known yet.
+    """Returns the same, from what is ``known``; ``busy``: a batch is at work, and with which facts is not known yet.
 
     An incremental batch compares for itself what imports remember, so after one that is at work it is enough. What a
     drain wrote with other facts only a full batch finds. Where nothing is remembered, only a told change asks.

@@ -72,16 +72,22 @@ class StoreSource:
             await shared.cancel()
 
     def items(self, part: Part) -> AsyncGenerator[Sequence[Item]]:
-        """All items of an import, page by page. Raises what the listings raise, also when one is incomplete."""
+        """Returns all items of an import, page by page. Raises what the listings raise, also when one is incomplete."""
         readers = {Part.PRODUCTS: self._products, Part.CATEGORIES: self._categories, Part.BLOG_POSTS: self._blog_posts}
         return readers[part]()
 
     async def read_at(self) -> datetime:
-        """The store's own clock, read once, before anything is listed: where the next incremental batch begins."""
+        """Returns the store's own clock, read once, before anything is listed.
+
+        Where the next incremental batch begins.
+        """
         return await self._time.get()
 
     async def seen(self) -> Seen:
-        """What products take from other records: brands' names, and categories' full paths (empty without one)."""
+        """Returns what products take from other records.
+
+        Brands' names, and categories' full paths (empty without one).
+        """
         facts = await self._facts.get()
         paths = {
             str(record.category_id): facts.context.categories.path(record.category_id) or ""
@@ -92,19 +98,19 @@ class StoreSource:
         return {"brand": {str(number): name for number, name in facts.context.brands.items()}, "category": paths}
 
     async def store_facts(self) -> dict[str, str]:
-        """What documents take from the store itself."""
+        """Returns what documents take from the store itself."""
         context = await self._address.get()
         return {"currency": context.currency or "", "base_url": context.base_url}
 
     async def modified_products(self, since: datetime) -> AsyncGenerator[Sequence[Item]]:
-        """The products that BigCommerce calls modified since then. Variants, for one, do not count as that."""
+        """Yields the products that BigCommerce calls modified since then. Variants, for one, do not count as that."""
         context = (await self._facts.get()).context
         async with aclosing(self._catalog.products(modified_since=since)) as pages:
             async for page in pages:
                 yield self._rendered(page, "product", product_item, context)
 
     async def named_products(self, keys: Iterable[str]) -> AsyncGenerator[Sequence[Item]]:
-        """The products of these document ids; one that the store does not have becomes a delete."""
+        """Yields the products of these document ids; one that the store does not have becomes a delete."""
         context = (await self._facts.get()).context
         numbers = [int(key.partition("-")[2]) for key in keys]
         async with aclosing(self._catalog.products_by_id(numbers)) as pages:

@@ -21,13 +21,19 @@ NIGHT_HOUR = 3
 
 
 def default_times(store_hash: str) -> dict[Mode, str]:
-    """The cron expression of each mode; the minutes are spread over the stores, and half an hour apart in each."""
+    """Returns the cron expression of each mode.
+
+    The minutes are spread over the stores, and half an hour apart in each.
+    """
     minute = zlib.crc32(store_hash.encode()) % 60
     return {Mode.FULL: f"{minute} {NIGHT_HOUR} * * *", Mode.INCREMENTAL: f"{(minute + 30) % 60} * * * *"}
 
 
 def weekly_time(store_hash: str) -> str:
-    """The cron expression of the weekly verify: two hours after the nightly batch, the stores spread over the week."""
+    """Returns the cron expression of the weekly verify.
+
+    Two hours after the nightly batch, the stores spread over the week.
+    """
     spread = zlib.crc32(store_hash.encode())
     return f"{spread % 60} {NIGHT_HOUR + 2} * * {spread // 60 % 7}"
 

@@ -42,7 +42,7 @@ class SavedQueries:
             session.execute(statement)
 
     def list(self) -> Sequence[SavedQuery]:
-        """The store's queries, in alphabetical order."""
+        """Returns the store's queries, in alphabetical order."""
         self.stores.get(self.store_hash)
         query = select(SavedQuery).where(SavedQuery.store_hash == self.store_hash).order_by(SavedQuery.query)
         with self.stores.ledger.session() as session:

@@ -49,17 +49,17 @@ class TooManyWordsError(UsageError):
 
 
 def store_scope(store_hash: str) -> str:
-    """The scope of a store in batches and lanes."""
+    """Returns the scope of a store in batches and lanes."""
     return f"store:{store_hash}"
 
 
 def is_hash(store_hash: str) -> bool:
-    """Whether a store can have this hash."""
+    """Returns whether a store can have this hash."""
     return _HASH.fullmatch(store_hash) is not None
 
 
 def check_hash(store_hash: str) -> str:
-    """``store_hash`` if it can be one. Raises UsageError otherwise."""
+    """Returns ``store_hash`` if it can be one. Raises UsageError otherwise."""
     if not is_hash(store_hash):
         raise UsageError(f"{store_hash!r} is no store hash: lower-case letters and digits, at most 64")
     return store_hash
@@ -96,12 +96,12 @@ class Stores:
         return row
 
     def get(self, store_hash: str) -> Store:
-        """The store's row. Raises UnknownStoreError."""
+        """Returns the store's row. Raises UnknownStoreError."""
         with self.ledger.session() as session:
             return _existing(session, store_hash)
 
     def list(self) -> Sequence[Store]:
-        """All stores by hash."""
+        """Returns all stores by hash."""
         with self.ledger.session() as session:
             return session.scalars(select(Store).order_by(Store.hash)).all()
 
@@ -115,7 +115,7 @@ class Stores:
         forget_scope(self.ledger, store_scope(store_hash))
 
     def secret(self, store: Store, field: str = "token") -> str | None:
-        """The plain secret, in memory only. Raises SecretKeysError when its key is missing."""
+        """Returns the plain secret, in memory only. Raises SecretKeysError when its key is missing."""
         sealed = getattr(store, field)
         return None if sealed is None else self.keyring.open(sealed, belongs_to=_owner(store.hash, field))
 
@@ -135,7 +135,7 @@ class Stores:
             pause_schedules(session, store_scope(store_hash), UNINSTALLED)
 
     def webhook_secret(self, store_hash: str) -> str:
-        """The secret that the store's events carry; a random one is made and sealed when it has none."""
+        """Returns the secret that the store's events carry; a random one is made and sealed when it has none."""
         with self.ledger.session() as session:
             row = _existing(session, store_hash, lock=True)
             if row.webhook_secret is None:
@@ -151,7 +151,7 @@ class Stores:
             row.updated_at = self.ledger.clock.now()
 
     def stop_words(self, store_hash: str) -> list[str]:
-        """The store's own stop words, sorted."""
+        """Returns the store's own stop words, sorted."""
         with self.ledger.session() as session:
             _existing(session, store_hash)
             return list(
@@ -159,7 +159,7 @@ class Stores:
             )
 
     def synonym_rules(self, store_hash: str) -> list[str]:
-        """The store's synonym rules in Solr format, sorted."""
+        """Returns the store's synonym rules in Solr format, sorted."""
         with self.ledger.session() as session:
             _existing(session, store_hash)
             query = select(SynonymRule.rule).where(SynonymRule.store_hash == store_hash).order_by(SynonymRule.rule)
@@ -225,7 +225,7 @@ SEALED = (SealedColumns(Store, SECRET_FIELDS, lambda store, field: _owner(store.
 
 
 def store_scopes(ledger: Ledger) -> list[str]:
-    """The scopes of all stores."""
+    """Returns the scopes of all stores."""
     with ledger.session() as session:
         return [store_scope(store_hash) for store_hash in session.scalars(select(Store.hash).order_by(Store.hash))]
 

@@ -70,5 +70,5 @@ def remove_synonym_rules(stores: Stores, store_hash: str, entries: Iterable[Entr
 
 
 def all_stop_words(stores: Stores, store_hash: str) -> list[str]:
-    """Every stop word of the store's searches: its language's and its own. Raises UnknownStoreError."""
+    """Returns every stop word of the store's searches: its language's and its own. Raises UnknownStoreError."""
     return words.all_stop_words(stores.get(store_hash).language, stores.stop_words(store_hash))

@@ -44,7 +44,7 @@ class Entry:
     where: str = ""
 
     def says(self, what: str) -> str:
-        """``what``, after the place."""
+        """Returns ``what``, after the place."""
         return f"{self.where}: {what}" if self.where else what
 
 
@@ -57,12 +57,12 @@ class Checked:
 
 
 def all_stop_words(language_code: str | None, own: Iterable[str]) -> list[str]:
-    """The language's stop words and the store's own, sorted."""
+    """Returns the language's stop words and the store's own, sorted."""
     return sorted({*language(language_code).stop_words, *own})
 
 
 def stop_words(entries: Iterable[Entry]) -> Checked:
-    """The words in lower case. Raises MalformedWordsError for one that is empty, has spaces or is no word."""
+    """Returns the words in lower case. Raises MalformedWordsError for one that is empty, has spaces or is no word."""
     checked, problems = Checked(), []
     for entry in entries:
         word = _spelt(entry.text)
@@ -78,7 +78,7 @@ def stop_words(entries: Iterable[Entry]) -> Checked:
 
 
 def synonym_rules(entries: Iterable[Entry], *, stop_words: Callable[[], Iterable[str]] = tuple) -> Checked:
-    """The rules in lower case and with single blanks; a rule with a stop word in a term is warned of.
+    """Returns the rules in lower case and with single blanks; a rule with a stop word in a term is warned of.
 
     ``stop_words`` gives the store's whole list; it is asked once, when there is a rule to compare with it. Raises
     MalformedWordsError for a rule that is not of the Solr form ``a, b`` or ``a => b``, is too long for the ledger, or
@@ -104,7 +104,10 @@ def synonym_rules(entries: Iterable[Entry], *, stop_words: Callable[[], Iterable
 
 
 def side_problem(rule: str, stops: Collection[str]) -> str | None:
-    """Whether a well-formed rule has a side of stop words (folded) only, and why that is bad; None if it has not."""
+    """Returns whether a well-formed rule has a side of stop words (folded) only, and why that is bad.
+
+    None if it has not.
+    """
     left, *right = rule_sides(rule)
     for term in left:
         if all(word in stops for word in _words(term)):
