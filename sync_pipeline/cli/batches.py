@@ -79,7 +79,7 @@ def cancel(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json
 
 def _stop_runs(here: Environment, batch: SyncBatch) -> None:
     """Ends the runs of a batch. A run that is not stopped writes no more: the batch has lost its lane."""
-    from sync_pipeline.orchestration.runs import (  # noqa: PLC0415 - Dagster costs a second of every command
+    from sync_pipeline.orchestration.instance import (  # noqa: PLC0415 - Dagster costs a second of every command
         DagsterStorageUnavailableError,
         terminate_runs,
     )

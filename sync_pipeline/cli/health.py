@@ -73,7 +73,7 @@ def _dagster_storage(here: Environment) -> str:
 
 
 def _daemon(here: Environment) -> str:
-    from sync_pipeline.orchestration.runs import daemon_is_alive  # noqa: PLC0415 - Dagster costs a second of every command
+    from sync_pipeline.orchestration.instance import daemon_is_alive  # noqa: PLC0415 - Dagster costs a second of every command
 
     here.become_dagster()
     if not daemon_is_alive():

@@ -215,7 +215,7 @@ def _stats(batch: SyncBatch) -> str:
 
 def warn_without_daemon(here: Environment) -> None:
     """Says so when no Dagster daemon would start what was enqueued."""
-    from sync_pipeline.orchestration.runs import daemon_is_alive  # noqa: PLC0415
+    from sync_pipeline.orchestration.instance import daemon_is_alive  # noqa: PLC0415
 
     here.become_dagster()
     if not daemon_is_alive():

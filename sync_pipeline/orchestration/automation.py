@@ -12,8 +12,9 @@ from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import request_due
 from sync_pipeline.core import Core
 from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
+from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions
 from sync_pipeline.orchestration.members import Member
-from sync_pipeline.orchestration.runs import close_batch, daily, delete_old_runs, keep_partitions, run_request
+from sync_pipeline.orchestration.runs import close_batch, daily, run_request
 
 #: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
 RUNS_KEPT = timedelta(days=30)

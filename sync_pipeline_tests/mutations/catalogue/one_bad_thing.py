@@ -97,6 +97,16 @@ MUTATIONS = (
         (f"{REFUSALS}::test_a_record_that_is_refused_is_a_dead_letter_at_once_and_not_asked_for_again",),
     ),
     Mutation(
+        "the version below which a full batch ends dead letters, from before its first reading",
+        ("6.5",),
+        "sync_pipeline/pipelines/store_search/imports/run.py",
+        {"version=build.first_version": "version=build.part.ledger.next_version()"},
+        (
+            "pipelines/store_search/index/test_made_late.py"
+            "::test_dead_letter_of_what_was_read_before_the_index_was_made_stays",
+        ),
+    ),
+    Mutation(
         "taking a store's other 4xx for final",
         ("6.5",),
         ANSWERS,

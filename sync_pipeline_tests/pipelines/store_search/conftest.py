@@ -23,7 +23,7 @@ from sync_pipeline.batches.secrets import new_key_entry, parse_keys
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.core import Core
 from sync_pipeline.definitions import build_defs
-from sync_pipeline.orchestration.runs import run_tags
+from sync_pipeline.orchestration.tags import run_tags
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.requests import store_request

@@ -74,7 +74,7 @@ def waiting_events(
     """Starts one drain for each store that has webhook events and none under way. Only asks the ledger."""
     ledger = store_search.ledger
     for store_hash in stores_with_events(ledger):
-        ledger.request(events_request(store_hash))
+        ledger.request_unless_pending(events_request(store_hash))
     startable = due(ledger, [PIPELINE], lane=LaneName.EVENTS)
     if not startable:
         return dg.SkipReason("no event waits")

@@ -91,8 +91,6 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
     batch = build.part.batch
     letters = DeadLetters.of(build.part)
     written = array("Q")
-    # Drawn before anything is read: dead letters that are older are of what this import reads anew.
-    first_version = await asyncio.to_thread(build.part.ledger.next_version)
     delivery = Delivery.of(
         build.part,
         DocumentIndex(build.cluster, plan.index),
@@ -110,8 +108,11 @@ async def run_import(build: StoreBuild, source: StoreSource, kind: Kind, known: 
     if plan.mode is Mode.FULL:
         published = await build.publish(kind, plan.index, documents=books.outcomes[Outcome.WRITTEN], written=written)
         await asyncio.to_thread(build.tombstones.forget)
-        # Everything was read, so an older dead letter is of a record that the store no longer has.
-        await asyncio.to_thread(letters.supersede_all, lambda key: part_of_key(key) is kind.part, version=first_version)
+        # Everything was read, so an older dead letter is of a record that the store no longer has. The build's version,
+        # and none of this import's own: another import may have had the records read before this one began.
+        await asyncio.to_thread(
+            letters.supersede_all, lambda key: part_of_key(key) is kind.part, version=build.first_version
+        )
     else:
         published = await build.show(kind, plan.index)
     if plan.mode is not Mode.SELECTIVE:

@@ -12,7 +12,8 @@ from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import LaneName
-from sync_pipeline.orchestration.runs import BATCH_TAG, close_batch, run_tags
+from sync_pipeline.orchestration.runs import close_batch
+from sync_pipeline.orchestration.tags import BATCH_TAG, run_tags
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 

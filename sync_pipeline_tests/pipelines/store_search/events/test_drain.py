@@ -14,7 +14,7 @@ from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.errors import RefusedError, UnauthorizedError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.books import balances
-from sync_pipeline.orchestration.runs import run_tags
+from sync_pipeline.orchestration.tags import run_tags
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.automation import waiting_events
 from sync_pipeline.pipelines.store_search.events import drain as draining

@@ -16,6 +16,7 @@ from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.types import Kind, Part
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.events.told_events import drain, tell
+from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
 
 pytestmark = [pytest.mark.real_elasticsearch, pytest.mark.invariant("2.5", "5.3")]
 
@@ -64,6 +65,13 @@ def test_edit_drained_before_the_index_is_made_is_in_it(indexed: Shop, before_th
     before_the_index(edit_and_drain)
     indexed.run_plain()
     assert indexed.documents()[f"category-{CATEGORY}"]["name"] == "Renamed meanwhile"
+
+
+def test_dead_letter_of_what_was_read_before_the_index_was_made_stays(indexed: Shop, before_the_index: Before):
+    nameless = indexed.sandbox.admin.create(indexed.hash, "categories", {"name": "", "tree_id": 1})["category_id"]
+    before_the_index(lambda: None)
+    indexed.run_plain()
+    assert list(dead_letters(indexed)) == [f"category-{nameless}"]
 
 
 def test_drain_that_read_before_the_index_was_made_deletes_nothing_from_it(indexed: Shop, before_the_index: Before):

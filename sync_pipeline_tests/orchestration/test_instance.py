@@ -9,15 +9,8 @@ import dagster as dg
 import pytest
 
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.orchestration.runs import (
-    ATTEMPT_TAG,
-    PARTITION_TAG,
-    delete_old_runs,
-    keep_partitions,
-    run_tags,
-    runs_in_flight,
-    terminate_runs,
-)
+from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, runs_in_flight, terminate_runs
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, PARTITION_TAG, run_tags
 
 
 @dg.op
