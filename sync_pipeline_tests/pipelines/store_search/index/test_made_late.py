@@ -67,6 +67,7 @@ def test_edit_drained_before_the_index_is_made_is_in_it(indexed: Shop, before_th
     assert indexed.documents()[f"category-{CATEGORY}"]["name"] == "Renamed meanwhile"
 
 
+@pytest.mark.invariant("6.5")
 def test_dead_letter_of_what_was_read_before_the_index_was_made_stays(indexed: Shop, before_the_index: Before):
     nameless = indexed.sandbox.admin.create(indexed.hash, "categories", {"name": "", "tree_id": 1})["category_id"]
     before_the_index(lambda: None)
