@@ -27,8 +27,8 @@ def build_assembly(pipelines: Sequence[Pipeline] | None = None, **resources: Any
     Without ``pipelines``: of all.
     """
     pipelines = registry.PIPELINES if pipelines is None else pipelines
-    made: dict[str, Any] = {"core": dg.ResourceDefinition(lambda _: _core())}
-    made |= {pipeline.name: dg.ResourceDefinition(_opening(pipeline)) for pipeline in pipelines}
+    made: dict[str, Any] = {"core": dg.ResourceDefinition(lambda _: _core(pipelines))}
+    made |= {pipeline.name: dg.ResourceDefinition(_opening(pipeline, pipelines)) for pipeline in pipelines}
     return assemble(pipelines, made | resources)
 
 
@@ -46,15 +46,15 @@ def defs() -> dg.Definitions:
     return build_defs(registry.configured(load_settings()))
 
 
-def _core() -> Core:
+def _core(pipelines: Sequence[Pipeline]) -> Core:
     settings = load_settings()
     configure_logging(settings.log_level, settings.sync_pipeline_log_file)
-    return core_of(settings, registry.PIPELINES)
+    return core_of(settings, pipelines)
 
 
-def _opening(pipeline: Pipeline) -> Any:
+def _opening(pipeline: Pipeline, pipelines: Sequence[Pipeline]) -> Any:
     def opened(_: dg.InitResourceContext) -> Any:
-        core = _core()
+        core = _core(pipelines)
         return pipeline.open(core.settings, core.ledger, core.keyring)
 
     return opened

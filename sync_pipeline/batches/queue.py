@@ -70,10 +70,12 @@ def due(
 def kept_waiting(ledger: Ledger) -> bool:
     """Returns whether a batch that may start has waited for long.
 
-    Others, of any pipeline, have all the runs that may be.
+    Others, of any pipeline, have all the runs that may be. Pipelines that the ledger was not told of are not configured
+    here: their batches wait for something else.
     """
     before = ledger.clock.now() - WAITS_LONG
-    startable = [batch for lane in (*LaneName, None) for batch in due(ledger, lane=lane)]
+    known = list(ledger.nouns) or None
+    startable = [batch for lane in (*LaneName, None) for batch in due(ledger, known, lane=lane)]
     return any((batch.not_before or batch.requested_at) < before for batch in startable)
 
 

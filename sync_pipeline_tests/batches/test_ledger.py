@@ -169,6 +169,13 @@ def test_batches_of_all_pipelines_are_due_and_kept_waiting(ledger: Ledger, clock
     assert not kept_waiting(ledger)
 
 
+def test_batch_of_a_pipeline_that_is_not_configured_keeps_no_one_from_working(ledger: Ledger, clock: ManualClock):
+    ledger.request(replace(REQUEST, pipeline="toy", scope="toy:a"))
+    clock.advance(21)
+    assert kept_waiting(ledger)
+    assert not kept_waiting(Ledger(ledger.engine, clock, nouns={"store_search": "store"}))
+
+
 @pytest.mark.invariant("1.4")
 def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger):
     dead = ledger.claim(ledger.request(REQUEST).id, run_id="dead", planned=[])
