@@ -57,11 +57,16 @@ class BatchPart:
     lane: Lane | NoLane
     #: Running figures by part; read by the heartbeat, so that others see how far the work is.
     progress: dict[str, Callable[[], dict[str, Any]]] = field(default_factory=dict)
+    _recording: threading.Lock = field(default_factory=threading.Lock)
 
     def record(self, part: str, counts: dict[str, Any]) -> None:
-        """Writes the figures of a finished part."""
+        """Writes the figures of a finished part. Parts that end at once may do so from threads of their own."""
         self.lane.check()
-        self.batch = self.ledger.record_part(self.batch, part, counts)
+        batch = self.ledger.record_part(self.batch, part, counts)
+        with self._recording:
+            # Answers overtake each other: the one with the most figures is the newest, and tells whether all are in.
+            if len(batch.counts) >= len(self.batch.counts):
+                self.batch = batch
 
     def running_stats(self) -> dict[str, Any]:
         """Returns the progress of every part that reports one."""

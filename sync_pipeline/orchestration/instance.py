@@ -30,7 +30,7 @@ IN_FLIGHT = [status for status in dg.DagsterRunStatus if status not in ENDED]
 class DagsterStorageUnavailableError(ServiceUnavailableError):
     """The PostgreSQL that Dagster keeps its runs in cannot be reached, or went away."""
 
-    kind = "dagsterstorage_unavailable"
+    kind = "dagster_storage_unavailable"
 
 
 def terminate_runs(batch: SyncBatch) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import BatchRequest, LaneName
@@ -35,6 +39,32 @@ def test_the_first_part_claims_and_the_last_planned_one_completes(ledger: Ledger
         part.record("products", {"read": 1})
     assert ledger.get(batch.id).status == "completed"
     assert acquire(ledger, "store:abc", LaneName.BULK, "next").token == 2
+
+
+def test_parts_that_end_at_once_complete_the_batch_whichever_answer_comes_first(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    batch = ledger.request(REQUEST)
+    record, second_has_its_answer, first_was_written = Ledger.record_part, threading.Event(), threading.Event()
+
+    def answer_late(ledger: Ledger, batch: SyncBatch, part: str, counts: dict[str, Any]) -> SyncBatch:
+        row = record(ledger, batch, part, counts)
+        if part == "first":
+            first_was_written.set()
+            assert second_has_its_answer.wait(60)
+        return row
+
+    monkeypatch.setattr(Ledger, "record_part", answer_late)
+    with (
+        batch_part(ledger, a_run("first", "second", batch_id=batch.id)) as part,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first = threads.submit(part.record, "first", {})
+        assert first_was_written.wait(60)
+        part.record("second", {})
+        second_has_its_answer.set()
+        first.result(60)
+    assert ledger.get(batch.id).status == "completed"
 
 
 def test_a_run_started_by_hand_makes_its_own_batch_once(ledger: Ledger):
