@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 from fastapi import Response
 from starlette.exceptions import HTTPException
 
 from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 #: For whoever asks again when something that is needed comes back.
 RETRY_AFTER = {"Retry-After": "10"}
 
-log = structlog.get_logger()
+log = Log("sync_pipeline.api")
 
 
 class ProblemError(Exception):

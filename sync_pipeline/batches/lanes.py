@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.models import ScopeLock
 from sync_pipeline.errors import Retry, SyncPipelineError
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.requests import LaneName
 
-log = structlog.get_logger("sync_pipeline.batches")
+log = Log("sync_pipeline.batches")
 
 #: How long a lane is held without a renewal; renewals come every 2 s.
 LEASE = timedelta(seconds=30)

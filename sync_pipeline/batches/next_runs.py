@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from sync_pipeline.batches.cron import CronError, next_run
 from sync_pipeline.batches.models import SyncSchedule
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-log = structlog.get_logger("sync_pipeline.batches")
+log = Log("sync_pipeline.batches")
 
 
 def lock_schedule(session: Session, schedule_id: int | None) -> SyncSchedule | None:

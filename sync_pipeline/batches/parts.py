@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from sync_pipeline.batches.database import LedgerUnavailableError
 from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, NoLane, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ HEARTBEAT_SECONDS = 2.0
 #: How long a run waits for a lane that another holds. Longer than a dead holder's lease.
 LANE_WAIT = timedelta(minutes=5)
 
-log = structlog.get_logger("sync_pipeline.batches")
+log = Log("sync_pipeline.batches")
 
 
 @dataclass(frozen=True)

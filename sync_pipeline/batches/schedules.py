@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +18,7 @@ from sync_pipeline.batches.models import SyncBatch, SyncSchedule
 from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.states import UNFINISHED
 from sync_pipeline.errors import UsageError
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     #: What a schedule asks for each time. Raises UsageError.
     Recurring = Callable[[SyncSchedule], BatchRequest]
 
-log = structlog.get_logger("sync_pipeline.batches")
+log = Log("sync_pipeline.batches")
 
 # SQLSTATE (PostgreSQL manual, appendix A).
 UNIQUE_VIOLATION = "23505"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
+from sync_pipeline.logs import Log
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE as STORE_SEARCH
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 PIPELINES: tuple[Pipeline, ...] = (STORE_SEARCH,)
 
-log = structlog.get_logger("sync_pipeline")
+log = Log("sync_pipeline")
 
 
 def configured(settings: Settings) -> list[Pipeline]:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
-from sync_pipeline.logs import configure_logging
+from sync_pipeline import logs
 from sync_pipeline.pipelines.store_search.words.apply import write_lines
 from sync_pipeline_tests.commands import Commands
 
@@ -39,12 +38,13 @@ def mode(path: Path) -> str:
 
 
 @pytest.mark.invariant("7.9", "7.10")
-def test_files_and_folders_are_made_closed_and_do_not_wait_for_a_commands_umask(open_umask: None, tmp_path: Path):
+def test_files_and_folders_are_made_closed_and_do_not_wait_for_a_commands_umask(
+    open_umask: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     words, log = tmp_path / "search" / "abc" / "stop_words.txt", tmp_path / "logs" / "x.log"
     write_lines(words, ["the"])
-    before = structlog.get_config()
-    configure_logging("INFO", log)
-    structlog.configure(**before)
+    monkeypatch.setattr(logs, "_asked_for", [])  # no line of another test goes to this file
+    logs.configure_logging("INFO", log)
     assert {path.name: mode(path) for path in (words, log)} == {"stop_words.txt": "0o600", "x.log": "0o600"}
     assert {mode(path) for path in (words.parent, words.parent.parent, log.parent)} == {"0o700"}
 

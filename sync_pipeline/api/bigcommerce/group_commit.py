@@ -10,9 +10,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import structlog
-
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -24,7 +23,7 @@ MOST_WAITING = 10_000
 #: After which a request is answered that its event could not be stored (it may be, later: that does no harm).
 ANSWER_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = Log("sync_pipeline.api")
 
 
 class NotStoredError(ServiceUnavailableError):

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import structlog
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
-log = structlog.get_logger()
+log = Log("sync_pipeline.api")
 
 
 class SignatureWatch:

@@ -11,11 +11,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
 from sync_pipeline.batches.requests import Mode, Trigger
 from sync_pipeline.batches.synced_keys import remember
 from sync_pipeline.connectors.bigcommerce.errors import UnauthorizedError
+from sync_pipeline.logs import Log
 from sync_pipeline.operations import Operation
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.source.store_settings import needed_batch, written_by
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
     from sync_pipeline.pipelines.store_search.stores.models import Store
 
-log = structlog.get_logger("sync_pipeline.store_search")
+log = Log("sync_pipeline.store_search")
 
 
 @dataclass

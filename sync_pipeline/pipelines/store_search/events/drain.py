@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from sync_pipeline.batches.lanes import Lane
 from sync_pipeline.batches.queue import kept_waiting
 from sync_pipeline.connectors.bigcommerce.errors import (
@@ -23,6 +21,7 @@ from sync_pipeline.connectors.bigcommerce.errors import (
 )
 from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.errors import Retry, ServiceUnavailableError, SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 from sync_pipeline.operations import Rejected, RetryableDestinationError
 from sync_pipeline.pipelines.store_search.events.apply import EventWork
 from sync_pipeline.pipelines.store_search.events.claims import POISON_AFTER, EventClaims, listening
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
     from sync_pipeline.pipelines.store_search.stores.models import Store
 
-log = structlog.get_logger("sync_pipeline.store_search")
+log = Log("sync_pipeline.store_search")
 
 #: How many events are claimed at once.
 GROUP = 1000

@@ -6,12 +6,11 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
-
 from sync_pipeline.batches.lanes import LaneBusyError, acquire
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 #: An index is left alone for so long after it was made, and what a swap replaced for so long after its successor was.
 SETTLED_AFTER = timedelta(days=1)
 
-log = structlog.get_logger("sync_pipeline.store_search")
+log = Log("sync_pipeline.store_search")
 
 
 async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list[str]:

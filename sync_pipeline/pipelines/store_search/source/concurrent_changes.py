@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from sync_pipeline.batches.requests import Mode, Trigger
 from sync_pipeline.batches.synced_keys import exchange
+from sync_pipeline.logs import Log
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.batches.synced_keys import Seen
 
-log = structlog.get_logger("sync_pipeline.store_search")
+log = Log("sync_pipeline.store_search")
 
 
 #: What products take from others.
