@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T | None], *, what: str, seconds: float = 60.0) -> T:
+def wait_for(condition: Callable[[], T | None], *, what: str, seconds: float = 180.0) -> T:
     """The condition's first true answer. Fails, saying what was waited for, when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:

@@ -32,6 +32,7 @@ from sync_pipeline_tests.api.conftest import serving
 from sync_pipeline_tests.chaos.after_kills import told
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.events.told_events import drain, states
+from sync_pipeline_tests.pipelines.store_search.verifying import differences, verify
 from sync_pipeline_tests.pipelines.store_search.words.words_at_work import searching
 from sync_pipeline_tests.schedules import schedules
 from sync_pipeline_tests.waiting import wait_for
@@ -178,6 +179,7 @@ def test_whatever_becomes_of_webhooks_and_drains_the_index_ends_as_the_shop_is(n
             drain(shop)
             assert set(states(shop).values()) <= {"done", "coalesced"}
             shop.run_plain(mode="incremental", confirm_deletes=True)
+            assert differences(verify(shop)) == {}
             in_step(shop)
 
 

@@ -19,10 +19,10 @@ from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError
 from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType, Part
-from sync_pipeline.pipelines.store_search.verify import verify_store
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.clocks import HurriedClock
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
+from sync_pipeline_tests.pipelines.store_search.verifying import differences, verify
 
 pytestmark = pytest.mark.real_elasticsearch
 
@@ -37,12 +37,6 @@ class ActingClock(HurriedClock):
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds)
         await asyncio.to_thread(self.act)
-
-
-def verify(shop: Shop, *, clock: Any = None, **options: Any) -> dict[Part, Verification]:
-    pipeline = replace(shop.pipeline, clock=clock or HurriedClock())
-    store = pipeline.stores.get(shop.hash)
-    return asyncio.run(verify_store(pipeline, store, options.pop("parts", IMPORTS), **options))
 
 
 def repaired(shop: Shop, **options: Any) -> dict[Part, Verification]:
@@ -61,10 +55,6 @@ def repaired(shop: Shop, **options: Any) -> dict[Part, Verification]:
     batch: SyncBatch = shop.pipeline.ledger.get(part.batch.id)
     assert batch.status == "completed"
     return found
-
-
-def differences(found: dict[Part, Verification]) -> dict[str, str]:
-    return {one["key"]: one["difference"] for verification in found.values() for one in verification.sample}
 
 
 def edit(shop: Shop, key: str, **fields: Any) -> None:
