@@ -118,11 +118,18 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def nothing_stale_wins(self) -> None:
-        """No document becomes older than it was, and none comes back whose record is deleted."""
-        before, self.versions = self.versions, self.it.versions()
-        assert {key: before[key] for key, version in self.versions.items() if version < before.get(key, 0)} == {}
-        self.buried |= (before.keys() - self.versions.keys()) - self.it.shop.keys()
-        assert self.buried & self.versions.keys() == set()
+        """No document becomes older than it was, and none comes back whose record is deleted.
+
+        While a batch is at work it may be just after its swap: what a killed drain wrote into the former index alone is
+        found again when the batch has looked there once more. So then it is only remembered, and asserted afterwards.
+        """
+        before, now = self.versions, self.it.versions()
+        older = {key: before[key] for key, version in now.items() if version < before.get(key, 0)}
+        self.versions = now | older
+        self.buried |= (before.keys() - now.keys()) - self.it.shop.keys()
+        if not self.it.is_at_work(LaneName.BULK):
+            assert older == {}
+            assert self.buried & now.keys() == set()
 
     def teardown(self) -> None:
         self.it.tell_all()
