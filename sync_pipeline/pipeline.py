@@ -138,8 +138,11 @@ class Pipeline:
         if self.verify is None:
             raise UsageError(f"{self.name} has nothing to verify")
         found = self.verify(runtime, part)
+        if not found:
+            raise UsageError(f"batches of type {part.batch.options.get('type')} have nothing to compare")
         stats = {name: result.as_dict() for name, result in found.items()}
-        sums = {name: sum(one[name] for one in stats.values()) for name in ("read", "missing", "extra", "differing")}
+        names = ("read", "missing", "extra", "differing", "repaired")
+        sums = {name: sum(one[name] for one in stats.values()) for name in names}
         in_step = all(result.in_step for result in found.values())
         part.record(VERIFY, {**sums, "in_step": in_step, "parts": stats})
         return found

@@ -38,12 +38,12 @@ log = Log("sync_pipeline.batches")
 class Run:
     """One run as the ledger sees it: its id, the batch its tags name, the parts it plans.
 
-    ``request`` is the batch to make when the tags name none.
+    ``request`` is the batch to make when the tags name none; only then it is needed.
     """
 
     run_id: str
     planned: tuple[str, ...]
-    request: BatchRequest
+    request: BatchRequest | None
     batch_id: int | None = None
 
 
@@ -104,6 +104,7 @@ def batch_part(
 def _claim(ledger: Ledger, run: Run) -> SyncBatch:
     batch = ledger.of_run(run.run_id)
     if batch is None and run.batch_id is None:
+        assert run.request is not None  # noqa: S101 - a run that carries no batch has one
         batch = ledger.request(run.request)
     if batch is None or batch.status == Status.PENDING:
         batch_id = batch.id if batch is not None else run.batch_id

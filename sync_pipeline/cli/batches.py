@@ -11,7 +11,7 @@ from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection
+from sync_pipeline.cli.options import Json, Number, PipelineName, ScopeName, Store, selection
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say, warn
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Batches: list, show, retry, cancel, stats.", no_args_is_help=True)
 
+#: What a summary in a few words counts; the last four of a verify batch.
+OUTCOMES = (
+    *("read", "written", "deleted", "unchanged", "stale", "filtered", "dead_lettered"),
+    *("missing", "extra", "differing", "repaired"),
+)
 COLUMNS = ("id", "pipeline", "scope", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
 
 
@@ -42,7 +47,7 @@ def list_batches(
 
 
 @app.command()
-def show(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def show(batch_id: Number, as_json: Json = False) -> None:
     """Shows one batch with its figures, its error and its earlier attempts."""
     with environment("batches show") as here:
         batch = here.ledger.get(batch_id)
@@ -57,7 +62,7 @@ def show(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json =
 
 
 @app.command()
-def retry(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def retry(batch_id: Number, as_json: Json = False) -> None:
     """Makes a failed batch pending again: the same batch, its next attempt."""
     with environment("batches retry") as here:
         reap(here.ledger)
@@ -68,7 +73,7 @@ def retry(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json 
 
 
 @app.command()
-def cancel(batch_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def cancel(batch_id: Number, as_json: Json = False) -> None:
     """Ends a batch that is pending or processing; it fails as cancelled, and its run is stopped."""
     with environment("batches cancel") as here:
         reap(here.ledger)
@@ -157,6 +162,6 @@ def totals(counts: dict[str, Any]) -> str:
     """Returns the outcomes of all parts in a few words: `85 read, 80 written, 5 filtered`."""
     sums: dict[str, int] = {}
     for stats in counts.values():
-        for name in ("read", "written", "deleted", "unchanged", "stale", "filtered", "dead_lettered"):
+        for name in OUTCOMES:
             sums[name] = sums.get(name, 0) + stats.get(name, 0)
     return ", ".join(f"{number} {name.replace('_', '-')}" for name, number in sums.items() if number)

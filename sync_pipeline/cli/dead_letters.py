@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection
+from sync_pipeline.cli.options import Json, Number, PipelineName, ScopeName, Store, selection
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
 from sync_pipeline.cli.sync import report, run_here
 from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter, stream_letters
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Dead letters: list, show, replay, discard, export.", no_args_is_help=True)
 
 State = Annotated[LetterState | None, typer.Option("--state", help="Only those in this state.")]
-Number = Annotated[int, typer.Argument(metavar="ID")]
 
 COLUMNS = ("id", "scope", "key", "state", "reason", "attempts", "last_error")
 

@@ -14,6 +14,8 @@ from sync_pipeline.pipelines.registry import PIPELINES
 if TYPE_CHECKING:
     from sync_pipeline.pipeline import Pipeline
 
+#: A row's number: what PostgreSQL's bigint holds.
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 StoreHash = Annotated[str, typer.Option("--store", metavar="HASH", help="The store's hash.")]
 Store = Annotated[str | None, typer.Option("--store", metavar="HASH", help="A BigCommerce store's hash.")]
@@ -44,4 +46,6 @@ def selection(store: str | None, pipeline: str | None, scope: str | None) -> tup
             raise UsageError("--scope goes with --pipeline")
         return None, None
     chosen = find_pipeline(PIPELINES, pipeline)
+    if scope is not None and not scope.isprintable():
+        raise UsageError(f"{scope!r} is no scope: it has characters that cannot be printed")
     return chosen, None if scope is None else chosen.scope(scope)

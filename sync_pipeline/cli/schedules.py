@@ -12,7 +12,7 @@ from sync_pipeline.batches import schedules
 from sync_pipeline.batches.cron import next_runs
 from sync_pipeline.batches.requests import Ask, Mode
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, selection, target
+from sync_pipeline.cli.options import Json, Number, PipelineName, ScopeName, Store, selection, target
 from sync_pipeline.cli.output import emit_json, emit_rows, say
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipeline import find_pipeline
@@ -27,7 +27,6 @@ COLUMNS = ("id", "pipeline", "scope", "type", "mode", "cron", "timezone", "activ
 
 app = typer.Typer(help="Schedules: add, list, change, remove.", no_args_is_help=True)
 
-Id = Annotated[int, typer.Argument(metavar="ID")]
 CronHelp = 'Five fields, e.g. "0 2 * * *".'
 ZoneHelp = "The time zone that the times are in, e.g. Europe/Berlin."
 
@@ -79,7 +78,7 @@ def list_schedules(
 
 @app.command()
 def change(
-    schedule_id: Id,
+    schedule_id: Number,
     cron: Annotated[str | None, typer.Option(help=CronHelp)] = None,
     timezone: Annotated[str | None, typer.Option(help=ZoneHelp)] = None,
     mode: Annotated[str | None, typer.Option(help="full or incremental.")] = None,
@@ -106,7 +105,7 @@ def change(
 
 
 @app.command()
-def remove(schedule_id: Id, as_json: Json = False) -> None:
+def remove(schedule_id: Number, as_json: Json = False) -> None:
     """Removes a schedule; its batches stay as history."""
     with environment("schedules remove") as here:
         schedules.remove_schedule(here.ledger, schedule_id)

@@ -168,7 +168,7 @@ def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[stats]}"),
         TimeElapsedColumn(),
     )
     # Dagster sends what a run writes to stderr into its log; the bar keeps the terminal by a descriptor of its own.

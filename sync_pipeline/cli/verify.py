@@ -30,7 +30,7 @@ def verify(
     type_: Annotated[
         str | None, typer.Option("--type", help="Only what batches of this type cover: of a store all, product, …")
     ] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Also what is dear to compare.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also what costs much to compare (of a store nothing).")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Compare the stored fingerprints, not all content.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Deliver what differs again.")] = False,
     confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")] = False,
@@ -76,5 +76,5 @@ def _tell(batch: SyncBatch) -> None:
         for one in row["sample"]:
             fields = "; ".join(f"{name}: {stored} → {expected}" for name, (stored, expected) in one["fields"].items())
             say(f"{one['key']}  {one['difference']}  {fields}".rstrip())
-    state = "in step" if found["in_step"] else "not in step: `sync-pipeline verify … --repair` delivers what differs"
+    state = "in step" if found["in_step"] else "not in step: the same command with --repair delivers what differs"
     say(f"batch {batch.id}: {scope_words(batch.scope)} is {state} ({batch_seconds(batch)} s)")

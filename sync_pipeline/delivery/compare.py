@@ -47,14 +47,17 @@ class Comparison:
                 result.append(item)
         return result
 
-    def absent(self, keys: Iterable[str], *, held: int, version: int) -> Sequence[Operation[Any]]:
+    def absent(
+        self, keys: Iterable[str], *, held: int, version: int, filtered: Sequence[Operation[Any]] = ()
+    ) -> Sequence[Operation[Any]]:
         """Returns deletes of keys that a whole listing lacks, of ``held`` in the destination.
 
-        ``version`` was drawn before the listing. Raises DeleteGuardError when they are too many.
+        ``version`` was drawn before the listing. ``filtered`` are deletes of records that are there and not wanted;
+        they count, and come first. Raises DeleteGuardError when all of them are too many.
         """
         keys = sorted(keys)
-        self.check(len(keys), held=held)
-        return [Operation(key, version, Action.DELETE, absent=True) for key in keys]
+        self.check(len(filtered) + len(keys), held=held)
+        return [*filtered, *(Operation(key, version, Action.DELETE, absent=True) for key in keys)]
 
     async def guarded(self, deletes: Sequence[Operation[Any]]) -> Sequence[Operation[Any]]:
         """Returns deletes of documents that were asked for by name.

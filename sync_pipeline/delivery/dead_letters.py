@@ -190,9 +190,18 @@ def find_letters(
 def stream_letters(
     ledger: Ledger, *, pipeline: str | None = None, scope: str | None = None, state: LetterState | None = None
 ) -> Iterator[DeadLetter]:
-    """Yields all dead letters with their payloads, the newest first; only a few are in memory at a time."""
-    with ledger.session() as session:
-        yield from session.scalars(_letters(pipeline, scope, state).execution_options(yield_per=STREAMED))
+    """Yields all dead letters with their payloads, the newest first; only a few are in memory at a time.
+
+    Whoever reads may take any time over it: no transaction is open meanwhile.
+    """
+    query, last = _letters(pipeline, scope, state).limit(STREAMED), None
+    while True:
+        with ledger.session() as session:
+            found = session.scalars(query if last is None else query.where(DeadLetter.id < last)).all()
+        yield from found
+        if len(found) < STREAMED:
+            return
+        last = found[-1].id
 
 
 def _letters(pipeline: str | None, scope: str | None, state: LetterState | None) -> Select[DeadLetter]:

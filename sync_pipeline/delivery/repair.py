@@ -69,7 +69,7 @@ async def _fresh(verifier: Verifier, version: int) -> AsyncGenerator[Sequence[It
                 if isinstance(item, Operation) and item.action is Action.DELETE:
                     gone.append(item)
                 elif isinstance(item, Filtered):
-                    page.append(Operation(item.key, item.version, Action.DELETE, record=item.record))
+                    gone.append(Operation(item.key, item.version, Action.DELETE, record=item.record))
                 else:
                     page.append(item)
             yield page

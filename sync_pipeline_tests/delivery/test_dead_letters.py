@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm.exc import DetachedInstanceError
 
 from sync_pipeline.batches.ledger import Ledger
@@ -90,6 +91,18 @@ def test_listing_loads_no_payloads_and_export_streams_them(ledger: Ledger):
     tracemalloc.stop()
     assert sizes == [MAX_PAYLOAD_BYTES] * 200
     assert peak < 150 * MAX_PAYLOAD_BYTES  # 200 letters would take more, and 20 at a time far less
+
+
+def test_export_holds_no_transaction_while_its_reader_pauses(ledger: Ledger):
+    letters(ledger).add([failure(f"k{n}", n + 1) for n in range(45)])
+    reader = stream_letters(ledger)
+    first = next(reader)
+    with ledger.session() as session:
+        open_ones = session.scalar(
+            text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'")
+        )
+    assert open_ones == 0
+    assert len({first.key, *(letter.key for letter in reader)}) == 45
 
 
 def test_ended_letter_is_not_superseded(ledger: Ledger):

@@ -74,12 +74,12 @@ async def changed_products(
     the store did not give by its id, DeleteGuardError when it lacks too many.
     """
     done = KeyTable()
-    not_shown: set[str] = set()
+    #: Products that are there and not shown: how many they are is known only at the end, as of those that are gone.
+    hidden: dict[str, Operation] = {}
 
     def look(items: Sequence[Item]) -> Sequence[Item]:
         done.update(item.key for item in items)
-        not_shown.update(item.key for item in items if _is_delete(item))
-        return items
+        return _without_deletes(items, hidden)
 
     not_given: set[str] = set()
 
@@ -109,29 +109,30 @@ async def changed_products(
                 hashed = key_hash(key)
                 if shop.get(hashed):
                     shop.put(hashed, _INDEXED)
-                elif key not in not_shown:
+                elif key not in hidden:
                     gone.append(key)
     lacking = (key for key in map(product_key, numbers) if shop.get(key_hash(key)) == _LISTED)
     async for items in _named(source, live, [key for key in lacking if not done.get(key_hash(key))]):
         yield _parted(items)[1]
-    yield live.comparison.absent(gone, held=indexed, version=version)
+    yield live.comparison.absent(gone, held=indexed, version=version, filtered=list(hidden.values()))
 
 
 async def changed_listing(source: StoreSource, live: LiveIndex) -> AsyncGenerator[Sequence[Item]]:
     """Everything of a short listing, compared with the index, and deletes of what the listing lacks."""
     version = await live.next_version()
     listed = KeyTable()
+    hidden: dict[str, Operation] = {}
     async with aclosing(source.items(live.kind.part)) as pages:
         async for items in pages:
             listed.update(item.key for item in items)
-            yield await live.comparison.diff(items)
+            yield _without_deletes(await live.comparison.diff(items), hidden)
     indexed = 0
     gone: list[str] = []
     async with aclosing(live.documents.keys()) as pages:
         async for keys in pages:
             indexed += len(keys)
             gone += [key for key in keys if not listed.get(key_hash(key))]
-    yield live.comparison.absent(gone, held=indexed, version=version)
+    yield live.comparison.absent(gone, held=indexed, version=version, filtered=list(hidden.values()))
 
 
 async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
@@ -139,13 +140,14 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
 
     Raises DeleteGuardError when that is too many.
     """
+    hidden: dict[str, Operation] = {}
     if live.kind.part is Part.PRODUCTS:
         gone: list[Operation] = []
         async for items in _named(source, live, keys):
             absent, given = _parted(items)
             gone += absent
-            yield given
-        yield await live.comparison.guarded(gone)
+            yield _without_deletes(given, hidden)
+        yield await live.comparison.guarded([*hidden.values(), *gone])
         return
     version = await live.next_version()
     missing = set(keys)
@@ -155,10 +157,9 @@ async def selected(source: StoreSource, live: LiveIndex, keys: Collection[str]) 
         async for items in pages:
             wanted = [item for item in items if item.key in missing]
             missing -= {item.key for item in wanted}
-            yield await live.comparison.diff(wanted)
-    yield await live.comparison.guarded(
-        [Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)]
-    )
+            yield _without_deletes(await live.comparison.diff(wanted), hidden)
+    gone = [Operation(key, version, Action.DELETE, absent=True) for key in sorted(missing)]
+    yield await live.comparison.guarded([*hidden.values(), *gone])
 
 
 async def _named(source: StoreSource, live: LiveIndex, keys: Collection[str]) -> AsyncGenerator[Sequence[Item]]:
@@ -182,8 +183,15 @@ async def affected_products(source: StoreSource, live: LiveIndex, known: Seen) -
     return keys
 
 
-def _is_delete(item: Item) -> bool:
-    return isinstance(item, Operation) and item.action is Action.DELETE
+def _without_deletes(items: Sequence[Item], deletes: dict[str, Operation]) -> list[Item]:
+    """Returns the items that delete nothing; the others go to ``deletes``, to be guarded when all are known."""
+    rest: list[Item] = []
+    for item in items:
+        if isinstance(item, Operation) and item.action is Action.DELETE:
+            deletes[item.key] = item
+        else:
+            rest.append(item)
+    return rest
 
 
 def _parted(items: Sequence[Item]) -> tuple[list[Operation], list[Item]]:

@@ -118,6 +118,22 @@ def test_an_incremental_batch_does_not_delete_what_a_short_listing_lacks(shop: S
     assert shop.documents() == before
 
 
+@pytest.mark.invariant("4.3")
+@pytest.mark.parametrize("mode", ["incremental", "selective"])
+def test_many_hidden_products_wait_for_a_person(shop: Shop, mode: str):
+    stats(shop)
+    before = shop.documents()
+    numbers = shop.ids("products")[:30]
+    for number in numbers:
+        shop.sandbox.admin.update(shop.hash, "products", number, {"is_visible": False})
+    options = {"mode": mode, **({"ids": [str(number) for number in numbers]} if mode == "selective" else {})}
+    batch, _ = shop.run(BatchType.PRODUCT, **options)
+    assert batch.error is not None and batch.error["kind"] == "delete_guard"
+    assert shop.documents() == before
+    counts = stats(shop, BatchType.PRODUCT, confirm_deletes=True, **options)
+    assert counts["products"]["deleted"] == len(before.keys() - shop.documents().keys()) > 20
+
+
 def test_a_selective_batch_does_the_named_ones_and_nothing_else(shop: Shop):
     stats(shop)
     admin = shop.sandbox.admin

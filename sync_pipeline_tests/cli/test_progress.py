@@ -1,0 +1,49 @@
+"""What a person at a terminal sees while a batch works."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+
+from sync_pipeline_tests.commands import Commands
+
+
+def on_a_terminal(commands: Commands, *words: str) -> tuple[int, str]:
+    """The exit status of a command whose stderr is a terminal, and what it showed there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sync_pipeline.cli", *words],
+        cwd=commands.folder,
+        env=commands.environment(TERM="xterm"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = bytearray()
+
+    def read() -> None:
+        try:
+            while piece := os.read(ours, 65_536):
+                shown.extend(piece)
+        except OSError:
+            pass  # how Linux says that nobody holds the other end any more
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    status = process.wait(120)
+    reader.join(120)
+    os.close(ours)
+    return status, shown.decode()
+
+
+def test_batch_shows_its_progress_on_a_terminal(commands: Commands, store: str):
+    status, shown = on_a_terminal(commands, "sync", "run", "--store", store)
+    assert status == 0, shown
+    assert "batch 1" in shown and "Traceback" not in shown
+    status, shown = on_a_terminal(commands, "verify", "--store", store)
+    assert status == 0, shown
+    assert "batch 2" in shown and "Traceback" not in shown
