@@ -13,9 +13,10 @@ from sync_pipeline.batches.schema import NEWEST_REVISION, revision
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, say
-from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.health import look
 from sync_pipeline.local.engines import running
+from sync_pipeline.pipeline import Finding
 
 if TYPE_CHECKING:
     from sync_pipeline.cli.environment import Environment
@@ -33,7 +34,10 @@ def health(as_json: Json = False) -> int:
             look("code location", lambda: _code_location(here)),
         ]
         for pipeline in here.pipelines:
-            findings += pipeline.health(here.open(pipeline))
+            try:
+                findings += pipeline.health(here.open(pipeline))
+            except SyncPipelineError as error:
+                findings.append(Finding(pipeline.name, one_line(error), error.exit_status))
     if as_json:
         emit_json([{"what": one.what, "ok": not one.exit_status, "detail": one.detail} for one in findings])
     else:

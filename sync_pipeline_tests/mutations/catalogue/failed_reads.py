@@ -97,7 +97,7 @@ MUTATIONS = (
         "the guard before an incremental batch deletes",
         ("4.3",),
         COMPARE,
-        {"        self.check(len(keys), held=held)\n": ""},
+        {"        self.check(len(filtered) + len(keys), held=held)\n": ""},
         (SHORT,),
     ),
     Mutation(

@@ -242,7 +242,7 @@ MUTATIONS = (
         "deleting the products that the listing of ids lacks",
         ("2.9",),
         MODES,
-        {"                elif key not in not_shown:\n": "                elif False:\n"},
+        {"                elif key not in hidden:\n": "                elif False:\n"},
         (f"{MODE_TESTS}::test_only_what_changed_is_written",),
     ),
     Mutation(
