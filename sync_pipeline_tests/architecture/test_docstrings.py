@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from sync_pipeline_tests.toy.made import write_toy
+
 #: First words of a sentence that names a thing instead.
 NO_VERBS = {"A", "All", "An", "Each", "Every", "How", "One", "The", "Those", "What", "When", "Where", "Whether", "Why"}
 
@@ -22,7 +24,17 @@ def functions(folder: Path) -> Iterator[tuple[str, str]]:
                 yield f"{file.relative_to(folder)}:{node.lineno} {node.name}", docstring
 
 
+def without_verb(found: dict[str, str]) -> list[str]:
+    return [place for place, docstring in found.items() if docstring.split()[0] in NO_VERBS]
+
+
 def test_docstring_begins_with_a_verb(project: Path):
     found = dict(functions(project / "sync_pipeline"))
     assert len(found) > 500
-    assert [place for place, docstring in found.items() if docstring.split()[0] in NO_VERBS] == []
+    assert without_verb(found) == []
+
+
+def test_docstring_of_the_example_begins_with_a_verb(tmp_path: Path):
+    found = dict(functions(write_toy(tmp_path)))
+    assert len(found) > 10
+    assert without_verb(found) == []
