@@ -1,4 +1,4 @@
-"""The blocks of docs/adding-a-pipeline.md keep the project's style, so that whoever copies them has a green `make check`."""
+"""The blocks of docs/adding-a-pipeline.md keep the style that `make check` asks of whoever copies them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline_tests.toy.made import write_toy
-
 
 # The rest of the package is not there, so ruff has to be told that it is the project's own.
 CHECK = ("check", "--config", "lint.isort.known-first-party = ['sync_pipeline']")
