@@ -97,6 +97,13 @@ class Books:
         if reason is not None:
             self.reasons[f"{outcome}:{reason}"] += 1
 
+    def merge(self, other: Books) -> None:
+        """Enters what a finished delivery has in books of its own."""
+        self.read += other.read
+        self.absent += other.absent
+        self.outcomes += other.outcomes
+        self.reasons += other.reasons
+
     @property
     def accounted(self) -> int:
         """How many records have an outcome."""

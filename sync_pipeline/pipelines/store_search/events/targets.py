@@ -1,7 +1,9 @@
 """What a drain writes, and where: the live index of a kind and the one that a full batch or a copy is building.
 
-Indices come and go while it writes: they are listed again after each write, until none was missed. An index that is
-made after a write is filled with what is read after it. The books are those of the live index: a record counts once.
+The live one comes last: what searches have seen is then in the index that may take its place at any moment, also when
+the drain is killed between two writes. Indices come and go while it writes: they are listed again after each write,
+until none was missed. An index that is made after a write is filled with what is read after it. The books are those of
+the live index: a record counts once.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ class EventDelivery:
         self.dead = set()
 
     async def targets(self, part: Part) -> Sequence[LiveIndex]:
-        """Returns the indices that must have what is written now: the live one first."""
+        """Returns the indices that must have what is written now: the live one last."""
         ledger = self.part.ledger
         building = await asyncio.to_thread(at_work, ledger, self.part.batch.scope, LaneName.BULK)
         return await LiveIndex.targets(
@@ -68,7 +70,7 @@ class EventDelivery:
     async def live(self, part: Part) -> LiveIndex | None:
         """Returns the index that searches of the import's kind see."""
         found = await self.targets(part)
-        return found[0] if found else None
+        return found[-1] if found else None
 
     async def is_plausible(self, part: Part, deletes: Sequence[Operation]) -> bool:
         """Returns whether so many documents of the live index may be gone without an event that says so."""
@@ -87,24 +89,27 @@ class EventDelivery:
     async def deliver(self, part: Part, items: Sequence[Item]) -> None:
         """Writes the items into every index that must have them. Raises what ends the delivery."""
         written: set[str] = set()
-        counted = False
+        booked = False
+        documents = [item for item in items if not isinstance(item, Rejected)]
         while items and (missed := [one for one in await self.targets(part) if one.name not in written]):
             for target in missed:
+                books, counts = Books(), target is missed[-1] and not booked
                 try:
-                    await self._write(target, items, counted=counted)
+                    await self._write(target, items if counts else documents, books)
                 except RetryableDestinationError:
                     raise
                 except DestinationError:
                     # Somebody removed it meanwhile, or it is a real failure.
                     if target.name in {one.name for one in await self.targets(part)}:
                         raise
+                else:
+                    if counts:
+                        self.books.merge(books)
+                        booked = True
                 written.add(target.name)
-                counted = True
 
-    async def _write(self, target: LiveIndex, items: Sequence[Item], *, counted: bool) -> None:
+    async def _write(self, target: LiveIndex, items: Sequence[Item], books: Books) -> None:
         settled = await target.comparison.diff(items)
-        if counted:
-            settled = [item for item in settled if not isinstance(item, Rejected)]
 
         async def pages() -> AsyncGenerator[Sequence[Item]]:
             yield settled
@@ -114,7 +119,7 @@ class EventDelivery:
             target.documents,
             letters=self.letters,
             keep=self._keep,
-            books=Books() if counted else self.books,
+            books=books,
             # Events are few, and one bad record says nothing about the next.
             budget=ErrorBudget(share=1.0),
             min_version=target.first_version,

@@ -61,7 +61,7 @@ class LiveIndex:
         confirmed: bool,
         next_version: Callable[[], Awaitable[int]],
     ) -> Sequence[LiveIndex]:
-        """Returns that index, if any, and then those which the attempts ``building`` (batch, attempt) fill."""
+        """Returns those which the attempts ``building`` (batch, attempt) fill, and then that index, if any."""
         live, made = [], []
         wanted = (MAPPING_VERSION, language(store.language).code)
         for index in await StoreIndices(cluster, store.hash).list():
@@ -74,7 +74,7 @@ class LiveIndex:
                 live.append(one)
             elif not index.aliases and (index.meta.get("batch_id"), index.meta.get("attempt")) in building:
                 made.append(one)
-        return [*live, *made]
+        return [*made, *live]
 
     @cached_property
     def documents(self) -> DocumentIndex:

@@ -19,12 +19,14 @@ from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.automation import waiting_events
 from sync_pipeline.pipelines.store_search.events import drain as draining
 from sync_pipeline.pipelines.store_search.events.claims import stores_with_events
+from sync_pipeline.pipelines.store_search.events.targets import EventDelivery
 from sync_pipeline.pipelines.store_search.index.build import IndexCheckError, StoreBuild
 from sync_pipeline.pipelines.store_search.search.explain import explain
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.events.told_events import drain, states, tell, tell_product
 from sync_pipeline_tests.pipelines.store_search.imports.odd_records import dead_letters
+from sync_pipeline_tests.properties.interruptions import KilledError
 
 PRODUCTS = "*/v3/catalog/products"
 
@@ -267,6 +269,42 @@ def test_what_a_drain_wrote_only_into_the_old_index_is_taken_over(indexed: Shop,
     monkeypatch.setattr(StoreBuild, "publish", write_and_publish)
     indexed.run_plain()
     assert indexed.documents()["product-101"]["name"] == "Only in the old one"
+
+
+@pytest.mark.invariant("2.8")
+def test_searches_see_nothing_older_after_a_swap_beside_a_killed_drain(indexed: Shop, monkeypatch: pytest.MonkeyPatch):
+    """Between the last look at the former index and the swap, a drain dies after its first write."""
+    write, swap = EventDelivery._write, StoreIndices.swap
+    seen: list[str] = []
+
+    def name_seen() -> str:
+        indexed.refresh()
+        return indexed.documents()["product-101"]["name"]
+
+    async def write_and_die(*given: Any, **named: Any) -> None:
+        await write(*given, **named)
+        raise KilledError
+
+    def drain_and_die() -> None:
+        indexed.sandbox.admin.update(indexed.hash, "products", 101, {"name": "New"})
+        tell_product(indexed, 101)
+        with monkeypatch.context() as deadly, pytest.raises(KilledError):
+            deadly.setattr(EventDelivery, "_write", write_and_die)
+            drain(indexed)
+
+    async def drain_and_swap(indices: StoreIndices, new: Any) -> Any:
+        if "products" not in new:
+            return await swap(indices, new)
+        await asyncio.to_thread(drain_and_die)
+        seen.append(await asyncio.to_thread(name_seen))
+        replaced = await swap(indices, new)
+        seen.append(await asyncio.to_thread(name_seen))
+        return replaced
+
+    monkeypatch.setattr(StoreIndices, "swap", drain_and_swap)
+    indexed.run_plain()
+    assert len(seen) == 2
+    assert seen[1] == "New"
 
 
 @pytest.mark.invariant("5.3")
