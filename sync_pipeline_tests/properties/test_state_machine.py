@@ -120,7 +120,7 @@ class Interleavings(RuleBasedStateMachine):
     def nothing_stale_wins(self) -> None:
         """No document becomes older than it was, and none comes back whose record is deleted.
 
-        While a batch is at work it may be just after its swap: a drain that saw no other index than the former one, wrote
+        While a batch is at work it may be just after its swap: a drain that saw no index but the former one, wrote
         into it after the batch's last look and was killed then, is made good when the batch has looked there once more.
         So then it is only remembered, and asserted afterwards.
         """
