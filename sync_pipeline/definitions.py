@@ -7,6 +7,7 @@ client.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from sync_pipeline.orchestration.assembly import Assembly, assemble
 from sync_pipeline.pipeline import Pipeline
 from sync_pipeline.pipelines import registry
 from sync_pipeline.settings import load_settings
+
+# Dagster passes the parameter itself, and warns whoever loads a sensor.
+warnings.filterwarnings("ignore", "Parameter `owners`", dg.BetaWarning)
 
 
 def build_assembly(pipelines: Sequence[Pipeline] | None = None, **resources: Any) -> Assembly:

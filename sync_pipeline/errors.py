@@ -47,5 +47,12 @@ class ServiceUnavailableError(SyncPipelineError):
 
 def one_line(error: BaseException | str, limit: int = 500) -> str:
     """Returns the error as a single line of at most ``limit`` characters, never empty."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = storable_text(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def storable_text(text: str) -> str:
+    """Returns a text as PostgreSQL and every terminal take it: NUL and lone surrogates are written as escapes."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")

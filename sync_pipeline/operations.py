@@ -173,6 +173,13 @@ class RetryableDestinationError(DestinationError):
         self.refused = refused
 
 
+class AnswerError(DestinationError):
+    """A connector answered something that no operation can end as. The batch fails: nothing could be booked truly."""
+
+    kind = "destination_answer"
+    retry = Retry.NEVER
+
+
 class ChunkRejectedError(DestinationError):
     """A whole chunk was refused because of what is in it (too large, malformed); a part of it may be taken."""
 

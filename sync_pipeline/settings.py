@@ -74,6 +74,15 @@ class Settings(BaseSettings):
             raise ValueError("is no database URL") from None
         if url.get_backend_name() not in {"postgres", "postgresql"}:
             raise ValueError("must start with postgres:// or postgresql://")
+        if "@" in (url.host or ""):
+            raise ValueError("has an @ in its host: in a user's name or password it is written %40")
+        return value
+
+    @field_validator("elasticsearch_api_key")
+    @classmethod
+    def _is_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
+            raise ValueError("has characters that a header cannot have")
         return value
 
     @field_validator("log_level")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, SettingsError, load_settings
 
 SECRET = "a-word-that-must-not-show"
 
@@ -21,3 +21,19 @@ def test_the_representation_shows_no_secret():
     assert settings.database_url is not None
     assert SECRET in settings.database_url
     assert SECRET not in repr(settings) + str(settings)
+
+
+@pytest.mark.invariant("7.5")
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DATABASE_URL", f"postgresql://me:Zq9@{SECRET}@127.0.0.1/x", "%40"),
+        ("DAGSTER_DATABASE_URL", f"postgresql://me:Zq9@{SECRET}@127.0.0.1/x", "%40"),
+        ("ELASTICSEARCH_API_KEY", f"{SECRET}\nX-Other: y", "header"),
+    ],
+)
+def test_malformed_secret_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name} .*{told}") as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)

@@ -7,11 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sync_pipeline.batches.patience import Patience, PatientConnection
-from sync_pipeline.errors import ServiceUnavailableError, one_line
+from sync_pipeline.errors import ServiceUnavailableError, UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,8 @@ MINIMUM_SERVER_VERSION = 14
 READ_ONLY_TRANSACTION = "25006"
 #: A lock that others hold, a statement that took too long, two that waited for each other.
 BUSY = {"55P03", "57014", "40P01"}
+#: The class of what is too large for PostgreSQL, which psycopg counts among the failures of operation.
+LIMIT_EXCEEDED = "54"
 MISSING_TABLES = {"3F000", "42P01", "42703"}  # no such schema, table, column
 
 
@@ -107,6 +109,10 @@ def reachable(engine: Engine) -> Iterator[None]:
         state = getattr(error.orig, "sqlstate", None)
         if state in BUSY and not error.connection_invalidated:
             raise LedgerUnavailableError(_message(engine, error, "is busy")) from error
+        if state is None and isinstance(error, ProgrammingError):
+            raise UsageError(f"DATABASE_URL: {one_line(error.orig or error, 200)}") from error  # an option of libpq
+        if state is not None and state.startswith(LIMIT_EXCEEDED) and not error.connection_invalidated:
+            raise
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise LedgerUnavailableError(_message(engine, error, "cannot be reached")) from error
         if state == READ_ONLY_TRANSACTION:

@@ -243,7 +243,8 @@ class Ledger:
         with self.session() as session:
             schedule = lock_schedule(session, batch.schedule_id)
             if schedule is not None:
-                values["next_run_at"] = move_on(schedule, now)
+                # Whoever asked for it may have a clock that is ahead: its time has come once.
+                values["next_run_at"] = move_on(schedule, max(now, batch.requested_at))
             row = self._update(session, batch, values, status_before(event))
             session.execute(
                 insert(BatchAttempt).values(

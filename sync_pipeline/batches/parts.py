@@ -36,15 +36,14 @@ log = Log("sync_pipeline.batches")
 
 @dataclass(frozen=True)
 class Run:
-    """One run as the ledger sees it: its id, the batch its tags name, the parts it plans.
+    """One run as the ledger sees it: its id, the parts it plans, and its batch.
 
-    ``request`` is the batch to make when the tags name none; only then it is needed.
+    ``batch`` is the number of the batch that it carries or, of a run that carries none, the request of one.
     """
 
     run_id: str
     planned: tuple[str, ...]
-    request: BatchRequest | None
-    batch_id: int | None = None
+    batch: int | BatchRequest
 
 
 @dataclass
@@ -103,13 +102,9 @@ def batch_part(
 
 def _claim(ledger: Ledger, run: Run) -> SyncBatch:
     batch = ledger.of_run(run.run_id)
-    if batch is None and run.batch_id is None:
-        assert run.request is not None  # noqa: S101 - a run that carries no batch has one
-        batch = ledger.request(run.request)
     if batch is None or batch.status == Status.PENDING:
-        batch_id = batch.id if batch is not None else run.batch_id
-        assert batch_id is not None  # noqa: S101 - one of the two is there
-        return ledger.claim(batch_id, run_id=run.run_id, planned=run.planned)
+        number = batch.id if batch else run.batch if isinstance(run.batch, int) else ledger.request(run.batch).id
+        return ledger.claim(number, run_id=run.run_id, planned=run.planned)
     if batch.status != Status.PROCESSING:
         raise BatchNotPendingError(f"batch {batch.id} of this run is already {batch.status}: this part is not run")
     return batch
@@ -135,14 +130,15 @@ def _beating(part: BatchPart) -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        try:
-            part.ledger.heartbeat(part.batch, part.running_stats())
-            part.lane.renew()
-        except (BatchLostError, FencedError) as error:
-            # The fence refuses the next write; nothing to do here but say so.
-            log.error("batch lost", batch=part.batch.id, error=one_line(error))
-        except Exception as error:  # noqa: BLE001 - a heart that stops for one missed beat would lose the batch
-            log.warning("heartbeat missed", batch=part.batch.id, error=one_line(error))
+        # Each by itself: somebody who locks the batch's row keeps no lane from being renewed.
+        for sign in (lambda: part.ledger.heartbeat(part.batch, part.running_stats()), part.lane.renew):
+            try:
+                sign()
+            except (BatchLostError, FencedError) as error:
+                # The fence refuses the next write; nothing to do here but say so.
+                log.error("batch lost", batch=part.batch.id, error=one_line(error))
+            except Exception as error:  # noqa: BLE001 - a heart that stops for one missed beat would lose the batch
+                log.warning("heartbeat missed", batch=part.batch.id, error=one_line(error))
 
     def keep_beating() -> None:
         while not done.wait(HEARTBEAT_SECONDS):

@@ -104,7 +104,7 @@ def reap(ledger: Ledger) -> Sequence[SyncBatch]:
     """Fails batches whose run is silent for 30 s, or never claimed its reserved batch; returns them.
 
     By PostgreSQL's clock, whatever the machines' say. A heartbeat that lies as far ahead is one of a run that died
-    before that clock was set back.
+    before that clock was set back. A row that somebody holds locked is left for the next time: it delays no other.
     """
     now = func.now()
     silent = (SyncBatch.status == Status.PROCESSING.value) & ~SyncBatch.heartbeat_at.between(
@@ -117,7 +117,9 @@ def reap(ledger: Ledger) -> Sequence[SyncBatch]:
         & (func.coalesce(SyncBatch.heartbeat_at, SyncBatch.requested_at) < now - RESERVATION_EXPIRES_AFTER)
     )
     with ledger.session() as session:
-        found = session.scalars(select(SyncBatch).where(or_(silent, abandoned))).all()
+        found = session.scalars(
+            select(SyncBatch).where(or_(silent, abandoned)).order_by(SyncBatch.id).with_for_update(skip_locked=True)
+        ).all()
     reaped = []
     for batch in found:
         message = "its run gave no sign of life for 30 s" if batch.started_at else "its run never started"

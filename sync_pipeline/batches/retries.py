@@ -15,6 +15,7 @@ from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sync_pipeline.batches.ledger import Ledger
 
@@ -23,7 +24,10 @@ RESTS = Backoff(first=30.0, cap=15 * 60.0, jitter=0.0)
 
 
 def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
-    """Makes failed batches pending that have attempts left, failed for what may pass, and have rested; returns them."""
+    """Makes failed batches pending that have attempts left, failed for what may pass, and have rested; returns them.
+
+    A row that somebody holds locked is left for the next time: it delays no other.
+    """
     now = ledger.clock.now()
     query = (
         select(SyncBatch)
@@ -35,13 +39,17 @@ def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
         .order_by(SyncBatch.id)
     )
     with ledger.session() as session:
-        failed = session.scalars(query).all()
+        rested = [batch.id for batch in session.scalars(query) if _has_rested(batch, now)]
+        ready = select(SyncBatch.id).where(SyncBatch.id.in_(rested)).order_by(SyncBatch.id)
+        free = session.scalars(ready.with_for_update(skip_locked=True)).all() if rested else []
     again = []
-    for batch in failed:
-        if batch.finished_at is None or now < batch.finished_at + timedelta(seconds=RESTS.wait(batch.attempt)):
-            continue
+    for number in free:
         try:
-            again.append(ledger.retry(batch.id))
+            again.append(ledger.retry(number))
         except (IllegalTransitionError, BatchLostError):
             continue  # somebody else was first
     return again
+
+
+def _has_rested(batch: SyncBatch, now: datetime) -> bool:
+    return batch.finished_at is not None and now >= batch.finished_at + timedelta(seconds=RESTS.wait(batch.attempt))

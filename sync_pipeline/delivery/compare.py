@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.delivery.guard import GuardBounds, check_deletes
+from sync_pipeline.delivery.key_hashes import KeyTable, key_hash
+from sync_pipeline.delivery.sound_keys import sound_items
 from sync_pipeline.operations import Action, Filtered, Operation, Unchanged
 
 if TYPE_CHECKING:
@@ -21,30 +23,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A destination to compare with. ``what`` names its records in messages; ``confirmed`` lets all deletes pass."""
+    """A destination to compare with, for one delivery: it knows which keys are on their way there.
+
+    ``what`` names its records in messages; ``confirmed`` lets all deletes pass.
+    """
 
     destination: Readable[Any]
     what: str
     bounds: GuardBounds = field(default_factory=GuardBounds)
     confirmed: bool = False
+    #: Keys of which something else than what is stored was let through. What is stored says nothing of them any more.
+    _changing: KeyTable = field(default_factory=KeyTable)
 
     async def diff(self, items: Iterable[Item]) -> list[Item]:
         """Returns the items as what they mean for the destination.
 
-        A document that it has already is unchanged; one that is filtered now, but is there, is deleted.
+        A document that it has already is unchanged; one that is filtered now, but is there, is deleted. Of a key that
+        came before and was not unchanged then, every further item is a write or a delete: which of them is the newest
+        is for the delivery and the destination to say.
         """
-        items = list(items)
+        items = sound_items(items)
         keys = [item.key for item in items if isinstance(item, Operation | Filtered)]
         stored = await self.destination.get(keys)
         result: list[Item] = []
         for item in items:
-            if isinstance(item, Operation) and item.key in stored:
-                is_same = item.fingerprint and stored[item.key].fingerprint == item.fingerprint
-                result.append(Unchanged(item.key, item.version, item.record) if is_same else item)
-            elif isinstance(item, Filtered) and item.key in stored:
-                result.append(Operation(item.key, item.version, Action.DELETE, record=item.record))
-            else:
+            if not isinstance(item, Operation | Filtered):
                 result.append(item)
+                continue
+            hashed = key_hash(item.key)
+            changing = self._changing.get(hashed)
+            held = stored.get(item.key)
+            if isinstance(item, Filtered):
+                if held is None and not changing:
+                    result.append(item)
+                    continue
+                item = Operation(item.key, item.version, Action.DELETE, record=item.record)  # noqa: PLW2901
+            elif held is not None and not changing and item.fingerprint and held.fingerprint == item.fingerprint:
+                result.append(Unchanged(item.key, item.version, item.record))
+                continue
+            self._changing.put(hashed, 1)
+            result.append(item)
         return result
 
     def absent(

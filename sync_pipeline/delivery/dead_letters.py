@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import defer
 
 from sync_pipeline.batches.models import DeadLetter
-from sync_pipeline.errors import UsageError
+from sync_pipeline.errors import UsageError, storable_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,8 +90,8 @@ class DeadLetters:
                 "version": item.version,
                 "batch_id": self.batch_id,
                 "reason": item.reason,
-                "first_error": item.message,
-                "last_error": item.message,
+                "first_error": storable_text(item.message),
+                "last_error": storable_text(item.message),
                 "payload": item.payload[:MAX_PAYLOAD_BYTES],
                 "created_at": now,
                 "updated_at": now,

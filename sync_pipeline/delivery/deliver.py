@@ -18,6 +18,7 @@ from sync_pipeline.delivery.books import Books
 from sync_pipeline.delivery.cutting import cutters, stream_of
 from sync_pipeline.delivery.dead_letters import DeadLetters
 from sync_pipeline.delivery.error_budget import ErrorBudget
+from sync_pipeline.delivery.sound_keys import sound_items
 from sync_pipeline.delivery.tombstones import Tombstones
 from sync_pipeline.delivery.writing import ChunkWriter, versions_of
 from sync_pipeline.operations import Filtered, Operation, Outcome, Rejected, Unchanged
@@ -112,7 +113,8 @@ class Delivery:
         queues: Sequence[asyncio.Queue[Chunk | None]],
     ) -> None:
         async with aclosing(pages):
-            async for page in pages:
+            async for items in pages:
+                page = sound_items(items)
                 self.books.enter(page)
                 settled: list[tuple[Filtered | Unchanged | Operation[Any], Outcome, str | None]] = []
                 for item in page:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.delivery.sound_keys import sound_items
 from sync_pipeline.operations import Action, Filtered, Operation, Rejected, Unchanged
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ async def preview(pages: AsyncGenerator[Sequence[Item]], destination: Readable[A
     """Returns what delivering the pages would do; into nothing yet, when there is no destination."""
     result = Preview()
     async with aclosing(pages):
-        async for items in pages:
+        async for page in pages:
+            items = sound_items(page)
             stored: Mapping[str, Any] = {}
             if destination is not None:
                 keys = [item.key for item in items if isinstance(item, Operation)]

@@ -56,23 +56,25 @@ async def _fresh(verifier: Verifier, version: int) -> AsyncGenerator[Sequence[It
 
     Nothing is compared first: a stored fingerprint says nothing of a content that somebody else wrote beside it.
     """
-    keys = verifier.result.keys
-    left = set(keys)
-    gone: list[Operation[Any]] = []
-    async with aclosing(verifier.source.named(keys)) as pages:
+    wanted = set(verifier.result.keys)
+    found: set[str] = set()
+    #: What is to go unless a newer reading of it is to stay.
+    gone: dict[str, Operation[Any]] = {}
+    async with aclosing(verifier.source.named(verifier.result.keys)) as pages:
         async for items in pages:
             page: list[Item] = []
             for item in items:
-                if item.key not in left:
+                if item.key not in wanted:
                     continue
-                left.discard(item.key)
+                found.add(item.key)
                 if isinstance(item, Operation) and item.action is Action.DELETE:
-                    gone.append(item)
+                    gone[item.key] = item
                 elif isinstance(item, Filtered):
-                    gone.append(Operation(item.key, item.version, Action.DELETE, record=item.record))
+                    gone[item.key] = Operation(item.key, item.version, Action.DELETE, record=item.record)
                 else:
+                    gone.pop(item.key, None)
                     page.append(item)
             yield page
     # The version was drawn before they were not found.
-    gone += [Operation(key, version, Action.DELETE, absent=True) for key in sorted(left)]
-    yield await verifier.comparison.guarded(gone)
+    lacking = [Operation(key, version, Action.DELETE, absent=True) for key in sorted(wanted - found)]
+    yield await verifier.comparison.guarded([*gone.values(), *lacking])

@@ -19,6 +19,7 @@ import xxhash
 from sync_pipeline.batches.requests import Level
 from sync_pipeline.delivery.key_hashes import KeyTable, key_hash
 from sync_pipeline.delivery.preview import changed_fields
+from sync_pipeline.delivery.sound_keys import sound_items
 from sync_pipeline.operations import Action, Filtered, Operation, Rejected, Unchanged
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Verifier:
             async with aclosing(self.comparison.destination.keys()) as pages:
                 async for keys in pages:
                     suspects += [key for key in keys if stored.get(key_hash(key)) > _SEEN]
+        suspects = list(dict.fromkeys(suspects))
         self.result.suspects = len(suspects)
         self.result.unread = max(0, len(suspects) - MAX_SUSPECTS)
         await self._read_again(suspects[:MAX_SUSPECTS])
@@ -154,11 +156,13 @@ class Verifier:
         async with aclosing(self.source.items()) as pages:
             async for items in pages:
                 self.result.read += len(items)
-                for item in items:
+                for item in sound_items(items):
                     hashed = key_hash(item.key)
                     held = stored.get(hashed)
                     if held == _SEEN:
-                        continue  # a listing that shifts under its reader gives a record twice
+                        # A listing that shifts under its reader gives a record twice: the newer reading counts.
+                        suspects.append(item.key)
+                        continue
                     if held:
                         stored.put(hashed, _SEEN)
                         self._seen += 1
@@ -193,22 +197,24 @@ class Verifier:
     async def look(self, keys: Sequence[str]) -> dict[str, _Look]:
         """Reads documents on both sides; returns those that differ, in the order of the keys."""
         looks: dict[str, _Look] = {}
-        left = dict.fromkeys(keys)
+        versions = dict.fromkeys(keys, -1)
         async with aclosing(self.source.named(keys)) as pages:
             async for items in pages:
-                wanted = {item.key: item for item in items if item.key in left}
+                wanted: dict[str, Item | None] = {}
+                for item in items:
+                    # Of a record that is given twice, the newest reading counts, and of these the last.
+                    if item.version >= versions.get(item.key, item.version + 1):
+                        versions[item.key] = item.version
+                        wanted[item.key] = item
                 looks |= await self._compare(wanted)
-                for key in wanted:
-                    del left[key]
-        lacking = list(left)
+        lacking = [key for key, version in versions.items() if version < 0]
         for start in range(0, len(lacking), CHUNK):
             looks |= await self._compare(dict.fromkeys(lacking[start : start + CHUNK]))
-        return {key: looks[key] for key in keys if key in looks}
+        return {key: looks[key] for key in keys if key in looks and looks[key].difference is not None}
 
     async def _compare(self, wanted: Mapping[str, Item | None]) -> dict[str, _Look]:
         stored = await self.comparison.destination.get(list(wanted), content=True)
-        looks = {key: self._difference(item, stored.get(key)) for key, item in wanted.items()}
-        return {key: look for key, look in looks.items() if look.difference is not None}
+        return {key: self._difference(item, stored.get(key)) for key, item in wanted.items()}
 
     def _difference(self, item: Item | None, stored: Stored | None) -> _Look:
         if isinstance(item, Rejected | Unchanged):

@@ -14,6 +14,7 @@ import msgspec
 from sync_pipeline.delivery.bisection import Refused, find_refused
 from sync_pipeline.operations import (
     Action,
+    AnswerError,
     ChunkRejectedError,
     ItemError,
     Operation,
@@ -114,7 +115,9 @@ class ChunkWriter:
         await asyncio.to_thread(delivery.fence)
         too_old = {op.key: delivery.min_version for op in chunk if op.version < delivery.min_version}
         gone_at = {**too_old, **await asyncio.to_thread(delivery.record_tombstones, chunk)}
-        answered = await delivery.destination.write([_as_delete(operation, gone_at) for operation in chunk])
+        sent = [_as_delete(operation, gone_at) for operation in chunk]
+        answered = await delivery.destination.write(sent)
+        _check_answer(delivery.destination, sent, answered)
         await asyncio.to_thread(delivery.fence)
         alive = [op for op in chunk if op.action is Action.UPSERT and not _is_older(op, gone_at)]
         late = await asyncio.to_thread(delivery.record_tombstones, alive) if alive else {}
@@ -165,6 +168,23 @@ class ChunkWriter:
             await asyncio.to_thread(self.delivery.supersede, versions_of(settled))
         await self.delivery.give_up(rejected)
         return anew, busy, RetryableDestinationError(why)
+
+
+#: What a destination may say of an operation that it took.
+_ANSWERS = {
+    Action.UPSERT: {Outcome.WRITTEN, Outcome.UNCHANGED, Outcome.STALE},
+    Action.DELETE: {Outcome.DELETED, Outcome.UNCHANGED, Outcome.STALE},
+}
+
+
+def _check_answer(destination: Destination[Any], sent: Chunk, answered: Sequence[ItemResult]) -> None:
+    """Raises AnswerError unless every operation has one answer that it can have: the books are made of them."""
+    name = type(destination).__name__
+    if len(answered) != len(sent):
+        raise AnswerError(f"{name} answered {len(answered)} of {len(sent)} operations: its connector is wrong")
+    for operation, answer in zip(sent, answered, strict=True):
+        if not isinstance(answer, ItemError) and answer not in _ANSWERS[operation.action]:
+            raise AnswerError(f"{name} answered {answer!s} to an {operation.action.value}: its connector is wrong")
 
 
 def versions_of(items: Iterable[Operation[Any] | Filtered | Unchanged]) -> dict[str, int]:

@@ -64,15 +64,14 @@ def run_batch_part(
     try:
         tags = context.run.tags
         planned = planned_parts(context) if planned is None else planned
-        batch_id = tagged_batch(tags)
+        carried = tagged_batch(tags)
         run = Run(
             run_id=context.run.run_id,
             planned=planned,
-            batch_id=batch_id,
-            # Not of a run that carries a batch: what is wrong with its scope is then said by the batch itself.
-            request=None
-            if batch_id is not None
-            else replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id),
+            # Of a run that carries a batch nothing is asked: what is wrong with its scope is then said by the batch.
+            batch=replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id)
+            if carried is None
+            else carried,
         )
         with batch_part(ledger, run) as part:
             yield part

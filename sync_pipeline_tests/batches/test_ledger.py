@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import acquire
@@ -17,7 +20,9 @@ from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, Bat
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, kept_waiting, reap
 from sync_pipeline.batches.requests import BatchRequest, LaneName
+from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.states import IllegalTransitionError, Status
+from sync_pipeline.errors import UsageError
 from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.clocks import ManualClock
 
@@ -193,6 +198,27 @@ def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger):
     assert [batch.id for batch in reap(ledger)] == [never_started.id]
 
 
+@pytest.mark.invariant("1.4", "6.6")
+def test_row_that_somebody_holds_locked_delays_no_other(ledger: Ledger, clock: ManualClock):
+    dead = [
+        ledger.claim(
+            ledger.request(replace(REQUEST, scope=f"store:{name}", max_attempts=2)).id, run_id=name, planned=[]
+        )
+        for name in ("a", "b", "c")
+    ]
+    pass_time(ledger, 31)
+    a_row = select(SyncBatch.id).where(SyncBatch.id == dead[1].id).with_for_update()
+    with ledger.session() as stranger:
+        stranger.execute(a_row)
+        assert [batch.id for batch in reap(ledger)] == [dead[0].id, dead[2].id]
+    assert [batch.id for batch in reap(ledger)] == [dead[1].id]
+    clock.advance(60)
+    with ledger.session() as stranger:
+        stranger.execute(a_row)
+        assert [batch.id for batch in retry_failed(ledger)] == [dead[0].id, dead[2].id]
+    assert [batch.id for batch in retry_failed(ledger)] == [dead[1].id]
+
+
 @pytest.mark.invariant("1.5")
 @pytest.mark.parametrize("year", [1976, 2126])
 def test_living_batch_is_left_alone_by_a_machine_whose_clock_is_wrong(ledger: Ledger, clock: ManualClock, year: int):
@@ -233,6 +259,17 @@ def test_a_ledger_that_is_away_is_one_line_without_the_password(unused_port: int
     assert f"127.0.0.1:{unused_port}/nothing cannot be reached" in str(caught.value)
     assert "hidden-word" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_option_that_the_database_driver_does_not_know_is_a_line_and_no_outage(unused_port: int):
+    engine = make_engine(f"postgresql://user@127.0.0.1:{unused_port}/db?passwrd=x")
+    with pytest.raises(UsageError, match=r"DATABASE_URL: .*passwrd"):
+        Ledger(engine).list()
+
+
+def test_what_is_too_large_for_the_database_is_no_outage(ledger: Ledger):
+    with pytest.raises(OperationalError, match="maximum"):
+        ledger.request(replace(REQUEST, scope="store:" + secrets.token_hex(9000)))
 
 
 def test_a_database_without_the_ledger_says_what_to_do(empty_database_url: str):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sync_pipeline.batches.lanes import FencedError, LaneBusyError, acquire
+from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import Run, batch_part
@@ -24,7 +25,7 @@ REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all")
 
 
 def a_run(*planned: str, run_id: str = "run-1", batch_id: int | None = None) -> Run:
-    return Run(run_id=run_id, planned=planned, batch_id=batch_id, request=replace(REQUEST, reserved_for=run_id))
+    return Run(run_id, planned, replace(REQUEST, reserved_for=run_id) if batch_id is None else batch_id)
 
 
 @pytest.mark.invariant("3.6")
@@ -124,6 +125,25 @@ def test_a_busy_lane_is_waited_for_up_to_a_bound(ledger: Ledger, clock: ManualCl
 
 
 @pytest.mark.invariant("1.4", "8.1")
+@pytest.mark.invariant("1.4")
+def test_lane_is_renewed_while_somebody_holds_the_batch_locked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+    renewed = threading.Event()
+
+    def locked(*_: Any) -> None:
+        raise LedgerUnavailableError("canceling statement due to lock timeout")
+
+    def renew(lane: Lane) -> None:
+        renewed.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "heartbeat", locked)
+        patch.setattr(Lane, "renew", renew)
+        with batch_part(ledger, a_run("products")) as part:
+            part.record("products", {})
+    assert renewed.is_set()
+    assert ledger.get(part.batch.id).status == "completed"
+
+
 def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger, clock: ManualClock):
     killed = ledger.claim(ledger.request(REQUEST).id, run_id="killed", planned=["a"])
     acquire(ledger, "store:abc", LaneName.BULK, f"batch:{killed.id}:1")
@@ -142,7 +162,7 @@ def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger,
 
 def test_part_without_a_lane_works_beside_the_holder(ledger: Ledger):
     holder = acquire(ledger, "store:abc", LaneName.BULK, "another")
-    run = replace(a_run("verify"), request=replace(REQUEST, lane=None, reserved_for="run-1"))
+    run = replace(a_run("verify"), batch=replace(REQUEST, lane=None, reserved_for="run-1"))
     with batch_part(ledger, run) as part:
         part.progress["verify"] = lambda: {"read": 3}
         part.lane.check()
@@ -155,7 +175,7 @@ def test_part_without_a_lane_works_beside_the_holder(ledger: Ledger):
 
 
 def test_part_without_a_lane_records_nothing_once_its_batch_is_over(ledger: Ledger):
-    run = replace(a_run("verify"), request=replace(REQUEST, lane=None, reserved_for="run-1"))
+    run = replace(a_run("verify"), batch=replace(REQUEST, lane=None, reserved_for="run-1"))
     with pytest.raises(BatchLostError), batch_part(ledger, run) as part:
         ledger.cancel(part.batch.id)
         part.record("verify", {"read": 7})

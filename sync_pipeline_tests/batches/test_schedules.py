@@ -63,6 +63,16 @@ def test_a_due_schedule_gets_one_pending_batch(ledger: Ledger, clock: ManualCloc
     assert get_schedule(ledger, nightly.id).next_run_at == clock.now()
 
 
+def test_time_that_came_by_a_clock_that_is_ahead_does_not_come_again(
+    ledger: Ledger, clock: ManualClock, nightly: SyncSchedule
+):
+    clock.time = at("2026-03-02T02:00")  # that of a machine, by which it is 25 s later than it is
+    [batch] = request_due(ledger, RECURRING, 0)
+    clock.time = at("2026-03-02T01:59:35")
+    ledger.complete(ledger.claim(batch.id, run_id="r", planned=[]))
+    assert get_schedule(ledger, nightly.id).next_run_at == at("2026-03-03T02:00")
+
+
 @pytest.mark.parametrize("end", ["completed", "failed", "cancelled", "reaped"])
 def test_the_next_run_is_set_when_the_batch_ends_however_it_ends(
     ledger: Ledger, clock: ManualClock, nightly: SyncSchedule, end: str

@@ -6,7 +6,7 @@ The rows are SQL as that release left them, not models, which are those of today
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic import command
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from sync_pipeline.batches import schema
 from sync_pipeline.batches.base import SCHEMA
+from sync_pipeline.batches.cron import next_run
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.lanes import LaneBusyError, acquire
 from sync_pipeline.batches.ledger import Ledger
@@ -120,6 +121,15 @@ def test_ledger_of_the_release_before_keeps_its_rows_and_works(upgraded: Engine)
         acquire(ledger, "store:gone", LaneName.BULK, "next")
     assert recall(ledger, "store:abc", ["brand"]) == {"brand": {"1": "Acme"}}
     assert ledger.next_version() == 2
+
+
+def test_weekly_verify_of_each_store_comes_at_its_own_time_within_a_week(upgraded: Engine):
+    now = datetime.now(UTC)
+    weekly = [one for one in list_schedules(Ledger(upgraded)) if one.type == "verify"]
+    assert len({one.cron for one in weekly}) == len(weekly) == 2
+    for one in weekly:
+        assert now < one.next_run_at <= now + timedelta(days=7)
+        assert one.next_run_at == next_run(one.cron, "UTC", one.next_run_at - timedelta(seconds=1))
 
 
 def test_events_of_the_release_before_are_drained(upgraded: Engine):

@@ -75,7 +75,8 @@ class Shelf:
                 results.append(Outcome.STALE)
             else:
                 self.stored[operation.key] = operation.version
-                results.append(Outcome.WRITTEN)
+                deleted = operation.action is Action.DELETE
+                results.append(Outcome.DELETED if deleted else Outcome.WRITTEN)
         if fault == "cut":  # applied, but the answer was lost
             raise RetryableDestinationError("connection cut")
         return results

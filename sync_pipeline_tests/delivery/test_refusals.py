@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from sync_pipeline.delivery.books import Books, BooksError
 from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.operations import (
+    AnswerError,
     Capabilities,
     DestinationError,
     Item,
@@ -88,3 +90,32 @@ async def test_a_destination_that_stays_busy_ends_the_run_and_blames_no_record()
 async def test_a_delivery_that_accounts_for_less_than_it_read_is_an_error(books: Books):
     with pytest.raises(BooksError):
         await delivery(Answering({}), [], books=books).run(one_page("a", "b"))
+
+
+class Lying(Answering):
+    """Answers something that cannot be."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        super().__init__({})
+        self.lies = answers
+
+    async def write(self, operations: Sequence[Operation]) -> Sequence[ItemResult]:
+        return self.lies
+
+
+@pytest.mark.invariant("3.1")
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        [Outcome.WRITTEN],
+        [Outcome.WRITTEN] * 3,
+        [None, Outcome.WRITTEN],
+        [Outcome.FILTERED] * 2,
+        [Outcome.DELETED] * 2,
+    ],
+    ids=str,
+)
+async def test_answers_that_cannot_be_fail_the_batch_and_name_the_connector(answers: list[Any]):
+    with pytest.raises(AnswerError, match=r"Lying answered .*: its connector is wrong"):
+        await delivery(Lying(answers), []).run(one_page("a", "b"))

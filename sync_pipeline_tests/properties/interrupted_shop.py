@@ -95,7 +95,9 @@ class InterruptedShop:
 
         request = store_request(self.shop.hash, BatchType.ALL, **options)
         planned = tuple(part.value for part in parts)
-        return self.run(Run(secrets.token_hex(8), planned, request, batch_id), work, before_step, lane)
+        return self.run(
+            Run(secrets.token_hex(8), planned, request if batch_id is None else batch_id), work, before_step, lane
+        )
 
     def reindex(
         self, before_step: Steps | Interruptions, words: Sequence[str], *, batch_id: int | None = None
@@ -108,7 +110,7 @@ class InterruptedShop:
             await sync.apply_stop_words(pipeline, part)
 
         request = store_request(self.shop.hash, BatchType.STOP_WORDS)
-        run = Run(secrets.token_hex(8), (Part.STOP_WORDS.value,), request, batch_id)
+        run = Run(secrets.token_hex(8), (Part.STOP_WORDS.value,), request if batch_id is None else batch_id)
         return self.run(run, work, before_step, LaneName.BULK)
 
     def restart(self) -> SyncBatch | None:

@@ -6,8 +6,6 @@ Its destination keeps no versions. Commands run as processes, Dagster's sensors 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -163,6 +161,32 @@ def test_command_line_runs_previews_verifies_repairs_and_replays(shelf: Shelf):
     assert shelf.copies()["4"] == {"text": "four"}
 
 
+ODD = {
+    "NUL in the key": {"id": "a\0b", "text": "t"},
+    "NUL in the key of a hidden one": {"id": "h\0", "text": "t", "hidden": True},
+    "NUL in the key of a malformed one": {"id": "m\0"},
+    "half a character in the key": {"id": "\ud800", "text": "t"},
+    "half a character in the text": {"id": "half", "text": "\udfff"},
+    "a key that is too long": {"id": "k" * 9000, "text": "t"},
+    "another one": {"id": "k" * 9001, "text": "t", "hidden": True},
+    "no key": {"id": "", "text": "t"},
+}
+
+
+@pytest.mark.invariant("6.5")
+def test_records_with_keys_and_texts_that_nothing_can_store_stop_no_others(shelf: Shelf):
+    good = [{"id": number, "text": "t"} for number in range(20)]
+    shelf.write([*good[:10], *ODD.values(), *good[10:]])
+    target = ("--pipeline", "toy", "--scope", "a")
+    books = shelf.answer("sync", "run", *target)["counts"]["notes"]
+    assert (books["read"], books["written"], books["dead_lettered"]) == (20 + len(ODD), 20, len(ODD))
+    assert shelf.copies().keys() == {str(note["id"]) for note in good}
+    letters = shelf.answer("dead-letters", "list", *target)
+    assert len({letter["key"] for letter in letters}) == len(ODD)
+    assert {letter["reason"] for letter in letters} == {"malformed_key", "malformed"}
+    assert shelf.answer("verify", *target)["counts"]["verify"]["parts"]["notes"]["rejected"] == len(ODD)
+
+
 def test_guard_stops_a_short_listing_until_it_is_confirmed(shelf: Shelf):
     shelf.write([{"id": number, "text": "t"} for number in range(100)])
     target = ("sync", "run", "--pipeline", "toy", "--scope", "a")
@@ -278,16 +302,3 @@ def test_cancel_health_and_maintenance_know_the_pipeline(shelf: Shelf):
     assert definitions.resolve_job_def("maintenance").execute_in_process(instance=shelf.instance).success
     assert not (shelf.folder / "b.old").exists()
     assert shelf.instance.get_dynamic_partitions("toy_toys") == ["a"]
-
-
-def test_code_of_the_page_is_formatted_as_the_projects(written: Path):
-    project = Path(__file__).parent.parent.parent
-    for words in (("ruff", "check", "--ignore", "D104,TC,I001,PLC0415,D107"), ("ruff", "format", "--check")):
-        done = subprocess.run(
-            [sys.executable, "-m", *words, "--config", str(project / "pyproject.toml"), str(written / "toy")],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout

@@ -118,7 +118,7 @@ class Shop:
                     if isinstance(outcome, Exception):
                         raise outcome
 
-        run = Run(run_id=run_id, planned=planned, request=replace(request, reserved_for=run_id))
+        run = Run(run_id=run_id, planned=planned, batch=replace(request, reserved_for=run_id))
         with batch_part(self.pipeline.ledger, run) as part:
             asyncio.run(imports(part))
         return self.pipeline.ledger.get(part.batch.id)

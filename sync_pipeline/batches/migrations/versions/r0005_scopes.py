@@ -39,16 +39,24 @@ def upgrade() -> None:
         WHERE status = 'failed' AND attempt < max_attempts AND error IS NOT NULL
     """)
     op.drop_constraint("fk_sync_schedules_store_hash", "sync_schedules", schema=SCHEMA)
-    # Every store that there is gets the weekly verify that a new one comes with: on the next Sunday at 5:15 UTC.
+    # Every store that there is gets a weekly verify, in the early hours (UTC); they are spread over the week.
     op.execute("""
         INSERT INTO sync_pipeline.sync_schedules
             (pipeline, scope, store_hash, type, mode, cron, timezone, active, next_run_at, created_at, updated_at,
             paused_reason)
-        SELECT 'store_search', 'store:' || hash, hash, 'verify', 'full', '15 5 * * 0', 'UTC', true,
-            date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-                + interval '6 days 5 hours 15 minutes', now(), now(),
-            CASE WHEN uninstalled_at IS NOT NULL THEN 'uninstalled' END
-        FROM sync_pipeline.stores ORDER BY hash
+        SELECT 'store_search', 'store:' || hash, hash, 'verify', 'full',
+            (spread % 60) || ' 5 * * ' || (spread / 60), 'UTC', true,
+            (CASE WHEN here > now() AT TIME ZONE 'UTC' THEN here ELSE here + interval '7 days' END) AT TIME ZONE 'UTC',
+            now(), now(), CASE WHEN uninstalled_at IS NOT NULL THEN 'uninstalled' END
+        FROM (
+            SELECT hash, uninstalled_at, spread, date_trunc('day', now() AT TIME ZONE 'UTC')
+                + ((7 + spread / 60 - extract(dow FROM now() AT TIME ZONE 'UTC')::int) % 7) * interval '1 day'
+                + interval '5 hours' + (spread % 60) * interval '1 minute' AS here
+            FROM (
+                SELECT *, (row_number() OVER (ORDER BY hash) * 67 % (60 * 7))::int AS spread FROM sync_pipeline.stores
+            ) AS numbered
+        ) AS timed
+        ORDER BY hash
     """)
     op.create_index("ix_sync_batches_scope_id", "sync_batches", ["scope", sa.text("id DESC")], schema=SCHEMA)
     op.create_index(

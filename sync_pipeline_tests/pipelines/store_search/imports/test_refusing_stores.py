@@ -199,7 +199,7 @@ def outcomes_of(shop: Shop) -> dict[Part, ImportResult | Exception]:
 
     run_id = secrets.token_hex(8)
     request = replace(store_request(shop.hash, BatchType.ALL), reserved_for=run_id)
-    with batch_part(shop.pipeline.ledger, Run(run_id=run_id, planned=tuple(IMPORTS), request=request)) as part:
+    with batch_part(shop.pipeline.ledger, Run(run_id=run_id, planned=tuple(IMPORTS), batch=request)) as part:
         return asyncio.run(imports(part))
 
 

@@ -54,7 +54,7 @@ def step(shop: Shop, part: Part) -> dict[str, Any]:
     """Runs the one step as a batch of its own, without Dagster; its figures, as the ledger keeps them."""
     run_id = secrets.token_hex(8)
     request = replace(store_request(shop.hash, BatchType(part.value.replace("_", "-"))), reserved_for=run_id)
-    with batch_part(shop.pipeline.ledger, Run(run_id=run_id, planned=(part.value,), request=request)) as held:
+    with batch_part(shop.pipeline.ledger, Run(run_id=run_id, planned=(part.value,), batch=request)) as held:
         work = {Part.STOP_WORDS: sync.apply_stop_words, Part.SYNONYMS: sync.apply_synonyms}[part]
         asyncio.run(work(shop.pipeline, held))
     batch = shop.pipeline.ledger.get(held.batch.id)
