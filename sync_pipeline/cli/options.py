@@ -20,6 +20,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 StoreHash = Annotated[str, typer.Option("--store", metavar="HASH", help="The store's hash.")]
 Store = Annotated[str | None, typer.Option("--store", metavar="HASH", help="A BigCommerce store's hash.")]
 PipelineName = Annotated[str | None, typer.Option("--pipeline", metavar="P", help="The pipeline, with --scope.")]
+ConfirmDeletes = Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")]
+Enqueue = Annotated[bool, typer.Option("--enqueue", help="Leave it to the daemon.")]
+Delay = Annotated[int | None, typer.Option("--delay", min=0, help="With --enqueue: not before so many seconds.")]
 ScopeName = Annotated[str | None, typer.Option("--scope", metavar="S", help="What of the pipeline, without its noun.")]
 
 

@@ -22,7 +22,7 @@ from sync_pipeline.batches.requests import Ask
 from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.batches import batch_fields, batch_seconds, scope_words, totals
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, target
+from sync_pipeline.cli.options import ConfirmDeletes, Delay, Enqueue, Json, PipelineName, ScopeName, Store, target
 from sync_pipeline.cli.output import emit_json, emit_rows, errors, say, warn
 from sync_pipeline.errors import SyncPipelineError, UsageError
 
@@ -44,7 +44,6 @@ Type = Annotated[
 ModeOption = Annotated[
     str, typer.Option(help="full: rebuild. incremental: what changed since the last batch. selective: --ids.")
 ]
-DelayOption = Annotated[int | None, typer.Option(min=0, help="With --enqueue: not before so many seconds.")]
 
 POLL_SECONDS = 0.5
 
@@ -62,10 +61,10 @@ def run(
     type_: Type = None,
     mode: ModeOption = "full",
     ids: Annotated[str | None, typer.Option(metavar="ID,…", help="With --mode selective: which records.")] = None,
-    confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")] = False,
+    confirm_deletes: ConfirmDeletes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do; write nothing.")] = False,
-    enqueue: Annotated[bool, typer.Option("--enqueue", help="Leave it to the daemon.")] = False,
-    delay: DelayOption = None,
+    enqueue: Enqueue = False,
+    delay: Delay = None,
     as_json: Json = False,
 ) -> int:
     """Synchronises a scope, such as a store: one batch, to its end."""
@@ -90,9 +89,7 @@ def run(
             _tell_previews(chosen.dry_run(here.open(chosen), request), as_json=as_json)
             return 0
         if enqueue:
-            batch = here.ledger.request(replace(request, max_attempts=1 + here.given.sync_pipeline_retries))
-            warn_without_daemon(here)
-            emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
+            leave_to_daemon(here, request, as_json=as_json)
             return 0
         batch, exit_status = run_here(here, request)
     report(batch, as_json=as_json)
@@ -209,8 +206,17 @@ def _stats(batch: SyncBatch) -> str:
         elif part in batch.progress:
             stats = batch.progress[part]
             total = f" of {stats['total']}" if stats.get("total") else ""
-            parts.append(f"{part} {stats.get('read', 0)}{total}")
+            # A verify looks again at what differs before it says so.
+            again = f", {stats['suspects']} of them again" if stats.get("suspects") else ""
+            parts.append(f"{part} {stats.get('read', 0)}{total}{again}")
     return " · ".join(parts) or batch.status
+
+
+def leave_to_daemon(here: Environment, request: BatchRequest, *, as_json: bool) -> None:
+    """Stores a pending batch and prints it."""
+    batch = here.ledger.request(replace(request, max_attempts=1 + here.given.sync_pipeline_retries))
+    warn_without_daemon(here)
+    emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
 
 
 def warn_without_daemon(here: Environment) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +9,11 @@ import typer
 
 from sync_pipeline.batches.requests import VERIFY, Ask, Level
 from sync_pipeline.batches.states import Status
-from sync_pipeline.cli.batches import batch_fields, batch_seconds, scope_words
+from sync_pipeline.cli.batches import batch_seconds, scope_words
 from sync_pipeline.cli.environment import environment
-from sync_pipeline.cli.options import Json, PipelineName, ScopeName, Store, target
-from sync_pipeline.cli.output import emit_json, emit_rows, say
-from sync_pipeline.cli.sync import DelayOption, report, run_here, warn_without_daemon
+from sync_pipeline.cli.options import ConfirmDeletes, Delay, Enqueue, Json, PipelineName, ScopeName, Store, target
+from sync_pipeline.cli.output import emit_rows, say
+from sync_pipeline.cli.sync import leave_to_daemon, report, run_here
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,16 +29,21 @@ def verify(
     type_: Annotated[
         str | None, typer.Option("--type", help="Only what batches of this type cover: of a store all, product, …")
     ] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Also what costs much to compare (of a store nothing).")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare also what is costly to read (of a store nothing).")
+    ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Compare the stored fingerprints, not all content.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Deliver what differs again.")] = False,
-    confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Many deletes are right.")] = False,
+    confirm_deletes: ConfirmDeletes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only, also with --repair.")] = False,
-    enqueue: Annotated[bool, typer.Option("--enqueue", help="Leave it to the daemon.")] = False,
-    delay: DelayOption = None,
+    enqueue: Enqueue = False,
+    delay: Delay = None,
     as_json: Json = False,
 ) -> int:
-    """Compares a destination with its source, document by document. Exit status 1 when they differ."""
+    """Compares a destination with its source, document by document. Exit status 1 when they differ.
+
+    What differs is looked at again for 20 seconds before it is reported: a change may be under way.
+    """
     if deep and fast:
         raise UsageError("--deep and --fast exclude each other")
     if delay is not None and not enqueue:
@@ -56,9 +60,7 @@ def verify(
     with environment("verify") as here:
         chosen.check_scope(here.ledger, full_scope)
         if enqueue:
-            batch = here.ledger.request(replace(request, max_attempts=1 + here.given.sync_pipeline_retries))
-            warn_without_daemon(here)
-            emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is pending")
+            leave_to_daemon(here, request, as_json=as_json)
             return 0
         batch, exit_status = run_here(here, request)
     if as_json or batch.status != Status.COMPLETED:

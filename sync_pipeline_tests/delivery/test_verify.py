@@ -194,6 +194,20 @@ async def test_repair_deletes_nothing_beyond_the_guard():
     assert len(destination.documents) == 100
 
 
+@pytest.mark.invariant("4.3")
+async def test_records_that_were_hidden_meanwhile_count_for_the_guard_of_a_repair():
+    source = DictSource(records(100))
+    destination = stored(records(100))
+    work = verifier(source, destination)
+    await work.run()
+    work.result.keys = [f"k{number}" for number in range(50)]
+    source.records.clear()
+    source.others = [Filtered(f"k{number}", "hidden", 5) for number in range(50)]
+    with pytest.raises(DeleteGuardError):
+        await repair(work, delivery(destination), next_version=source.next_version)
+    assert len(destination.documents) == 100
+
+
 async def test_same_content_in_other_words_is_no_difference():
     source = DictSource({"a": {"price": 1.0}})
     destination = DictDestination({"a": Stored("a", 1, "", {"price": 1})})

@@ -291,6 +291,16 @@ def test_schedule_makes_batches_of_every_type(shelf: Shelf, clock: ManualClock):
     }
 
 
+def test_health_tells_of_a_pipeline_that_cannot_be_opened(shelf: Shelf):
+    del shelf.commands.variables["TOY_FOLDER"]
+    said = shelf.say("health", "--json")
+    assert said.status == 2
+    [finding] = [one for one in said.json() if one["what"] == "toy"]
+    assert not finding["ok"]
+    assert "TOY_FOLDER is needed" in finding["detail"]
+    assert said.error == ""
+
+
 def test_cancel_health_and_maintenance_know_the_pipeline(shelf: Shelf):
     batch = shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
     assert shelf.answer("batches", "cancel", str(batch.id))["error"]["kind"] == "cancelled"

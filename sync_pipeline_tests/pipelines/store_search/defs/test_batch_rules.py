@@ -11,9 +11,11 @@ import pytest
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.batches.requests import VERIFY, Ask, BatchRequest, LaneName
+from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.orchestration.runs import close_batch
 from sync_pipeline.orchestration.tags import BATCH_TAG, run_tags
+from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
@@ -29,6 +31,33 @@ def test_a_batch_that_does_not_exist_is_refused_in_one_line(shop: Shop):
     assert not result.success
     assert failure_of(result) == ["batch 424242 does not exist: `sync-pipeline batches list` shows those there are"]
     assert shop.pipeline.ledger.list() == []
+
+
+@pytest.mark.parametrize("scope", ["store:A b", "store:../etc", "store:"])
+def test_batch_of_a_malformed_scope_says_so_itself_and_is_not_tried_again(shop: Shop, scope: str):
+    """Somebody wrote it into the ledger past the command line."""
+    ledger = shop.pipeline.ledger
+    batch = ledger.request(BatchRequest("store_search", scope, "synonyms", max_attempts=3))
+    shop.instance.add_dynamic_partitions("store_search_stores", [scope.partition(":")[2] or "nameless"])
+    shop.definitions.resolve_job_def("sync_synonyms").execute_in_process(
+        instance=shop.instance,
+        partition_key=scope.partition(":")[2] or "nameless",
+        raise_on_error=False,
+        tags=run_tags(batch),
+    )
+    after = ledger.get(batch.id)
+    assert (after.status, (after.error or {})["retry"]) == ("failed", "never")
+    assert (after.error or {})["kind"] != "lost"
+    assert retry_failed(ledger) == []
+
+
+def test_verify_of_a_type_without_documents_is_refused_and_not_in_step(shop: Shop):
+    ledger = shop.pipeline.ledger
+    batch = ledger.request(PIPELINE.ask(Ask(shop.hash, VERIFY, options={"type": "synonyms"})))
+    shop.run_job("store_search_verify", tags=run_tags(batch))
+    after = ledger.get(batch.id)
+    assert (after.status, after.counts) == ("failed", {})
+    assert (after.error or {})["message"] == "batches of type synonyms have nothing to compare"
 
 
 @pytest.mark.parametrize("end", ["completed", "failed"])
