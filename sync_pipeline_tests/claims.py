@@ -41,7 +41,10 @@ INVARIANTS: dict[str, Invariant] = {
         "Nothing stale wins",
         {
             "2.1": Claim("A write may be repeated: one that was applied but not acknowledged is applied again."),
-            "2.2": Claim("Every write carries its version, and an older one never replaces a newer one."),
+            "2.2": Claim(
+                "Every write carries its version, and an older one never replaces a newer one (in a destination that "
+                "keeps no versions: none of the same batch)."
+            ),
             "2.3": Claim("An older write is counted as stale, not as written."),
             "2.4": Claim("Versions only grow, and each is drawn before the request that reads the record."),
             "2.5": Claim("Events carry no state: the current record is fetched."),

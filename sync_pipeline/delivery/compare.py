@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sync_pipeline.delivery.destination import Readable
-    from sync_pipeline.operations import Item
+    from sync_pipeline.operations import Item, Stored
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,22 @@ class Comparison:
         items = sound_items(items)
         keys = [item.key for item in items if isinstance(item, Operation | Filtered)]
         stored = await self.destination.get(keys)
-        result: list[Item] = []
-        for item in items:
-            if not isinstance(item, Operation | Filtered):
-                result.append(item)
-                continue
-            hashed = key_hash(item.key)
-            changing = self._changing.get(hashed)
-            held = stored.get(item.key)
-            if isinstance(item, Filtered):
-                if held is None and not changing:
-                    result.append(item)
-                    continue
-                item = Operation(item.key, item.version, Action.DELETE, record=item.record)  # noqa: PLW2901
-            elif held is not None and not changing and item.fingerprint and held.fingerprint == item.fingerprint:
-                result.append(Unchanged(item.key, item.version, item.record))
-                continue
-            self._changing.put(hashed, 1)
-            result.append(item)
-        return result
+        return [
+            self._meaning(item, stored.get(item.key)) if isinstance(item, Operation | Filtered) else item
+            for item in items
+        ]
+
+    def _meaning(self, item: Operation[Any] | Filtered, held: Stored | None) -> Item:
+        hashed = key_hash(item.key)
+        if not self._changing.get(hashed):
+            if isinstance(item, Operation) and held and item.fingerprint and held.fingerprint == item.fingerprint:
+                return Unchanged(item.key, item.version, item.record)
+            if isinstance(item, Filtered) and held is None:
+                return item
+        self._changing.put(hashed, 1)
+        if isinstance(item, Filtered):
+            return Operation(item.key, item.version, Action.DELETE, record=item.record)
+        return item
 
     def absent(
         self, keys: Iterable[str], *, held: int, version: int, filtered: Sequence[Operation[Any]] = ()

@@ -112,4 +112,11 @@ MUTATIONS = (
         {'            self.counts["coalesced"] += event.received - 1\n': ""},
         ("pipelines/store_search/events/test_drain.py::test_the_books_of_events_balance",),
     ),
+    Mutation(
+        "checking what a destination answers",
+        ("3.1",),
+        "sync_pipeline/delivery/writing.py",
+        {"        _check_answer(delivery.destination, sent, answered)\n": ""},
+        ("delivery/test_refusals.py::test_answers_that_cannot_be_fail_the_batch_and_name_the_connector",),
+    ),
 )

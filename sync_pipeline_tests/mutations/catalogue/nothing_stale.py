@@ -249,8 +249,31 @@ MUTATIONS = (
         "deleting the document of a record that is filtered now",
         ("2.9",),
         COMPARE,
-        {"elif isinstance(item, Filtered) and item.key in stored:": "elif False:"},
+        {"        if isinstance(item, Filtered):\n": "        if False:\n"},
         (f"{MODE_TESTS}::test_only_what_changed_is_written",),
+    ),
+    Mutation(
+        "knowing which keys of a delivery are changing",
+        ("2.2", "2.9"),
+        COMPARE,
+        {"        self._changing.put(hashed, 1)\n": ""},
+        ("delivery/test_twice_given.py::test_newest_reading_of_a_record_that_comes_twice_stays",),
+    ),
+    Mutation(
+        "looking again at a record that a listing gave twice",
+        ("2.2",),
+        "sync_pipeline/delivery/verify.py",
+        {"suspects.append(item.key)\n                        continue": "continue"},
+        ("delivery/test_twice_given.py::test_verify_and_repair_go_by_the_newest_reading",),
+    ),
+    Mutation(
+        "writing what events tell of into the live index last",
+        ("2.8",),
+        "sync_pipeline/pipelines/store_search/index/live_index.py",
+        {"return [*made, *live]": "return [*live, *made]"},
+        (
+            "pipelines/store_search/events/test_drain.py::test_searches_see_nothing_older_after_a_swap_beside_a_killed_drain",
+        ),
     ),
     Mutation(
         "fetching the current record of an event (of another instead)",
