@@ -124,7 +124,6 @@ def test_a_busy_lane_is_waited_for_up_to_a_bound(ledger: Ledger, clock: ManualCl
     assert ledger.list()[0].status == "failed"
 
 
-@pytest.mark.invariant("1.4", "8.1")
 @pytest.mark.invariant("1.4")
 def test_lane_is_renewed_while_somebody_holds_the_batch_locked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
     renewed = threading.Event()
@@ -144,6 +143,7 @@ def test_lane_is_renewed_while_somebody_holds_the_batch_locked(ledger: Ledger, m
     assert ledger.get(part.batch.id).status == "completed"
 
 
+@pytest.mark.invariant("1.4", "8.1")
 def test_after_a_holder_died_silently_the_next_run_gets_the_lane(ledger: Ledger, clock: ManualClock):
     killed = ledger.claim(ledger.request(REQUEST).id, run_id="killed", planned=["a"])
     acquire(ledger, "store:abc", LaneName.BULK, f"batch:{killed.id}:1")
