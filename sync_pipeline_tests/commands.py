@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sync_pipeline_tests.command_server import MODULE, run_forked
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -38,6 +40,8 @@ class Commands:
 
     folder: Path
     variables: dict[str, str]
+    #: Whether they are forks of a process that has imported everything (`command_server`).
+    forked: bool = False
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
@@ -48,15 +52,19 @@ class Commands:
         *words: str,
         stdin: str = "",
         timeout: float = 120,
-        module: str = "sync_pipeline.cli",
+        module: str = MODULE,
         before: Sequence[str] = (),
         **more: str,
     ) -> Answer:
         """Runs a command to its end. ``module`` may be one that calls the command line, after words of its own."""
+        environment = self.environment(**more)
+        if self.forked and module == MODULE and not before:
+            done = run_forked(words, folder=self.folder, environment=environment, stdin=stdin, timeout=timeout)
+            return Answer(done.returncode, done.stdout, done.stderr)
         done = subprocess.run(
             [sys.executable, "-m", module, *before, *words],
             cwd=self.folder,
-            env=self.environment(**more),
+            env=environment,
             input=stdin,
             capture_output=True,
             text=True,
@@ -68,7 +76,7 @@ class Commands:
     def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
         """Starts a command and does not wait for it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "sync_pipeline.cli", *words],
+            [sys.executable, "-m", MODULE, *words],
             cwd=self.folder,
             env=self.environment(**more),
             stdin=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ def commands(
             "ELASTICSEARCH_URL": elasticsearch_url,
             "BIGCOMMERCE_API_URL": sandbox.base_url,
         },
+        forked=True,
     )
 
 
