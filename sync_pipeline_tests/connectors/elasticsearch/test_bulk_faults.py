@@ -52,6 +52,7 @@ def bulk(stub_cluster: SearchCluster) -> BulkIndex:
         refusal_of(408, "timeout"),
         refusal_of(429, "es_rejected_execution_exception"),
         refusal_of(429, "circuit_breaking_exception"),
+        Answer(429, b"slow down", {"Content-Type": "text/plain"}, product=False),  # of a proxy
         refusal_of(500, "internal"),
         refusal_of(502, "gateway"),
         refusal_of(503, "cluster_block_exception"),

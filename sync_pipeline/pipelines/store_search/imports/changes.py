@@ -88,9 +88,8 @@ async def changed_products(
             yield look(await live.comparison.diff(items))
     affected = await affected_products(source, live, known)
     async for items in _named(source, live, [key for key in affected if not done.get(key_hash(key))]):
-        absent, given = _parted(items)
-        not_given.update(delete.key for delete in absent)
-        yield look(given)
+        not_given.update(delete.key for delete in _parted(items)[0])
+        yield look(items)
     # Drawn after everything above was read: a product that vanished since then is deleted, whatever was written of it.
     version = await live.next_version()
     numbers = await source.visible_products()
