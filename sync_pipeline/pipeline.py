@@ -61,6 +61,7 @@ class Pipeline:
     ``noun`` begins its scopes (`store:abc`) and is its own; ``types`` names what a batch may cover, the first is the
     default; ``needs`` are the embedded engines that stand in for what no setting names. ``section`` is the model of its
     part of sync-pipeline.yaml, ``tables`` the modules of its ledger tables, ``sealed`` its encrypted columns.
+    ``variables`` are names of its own in the environment: the processes that `dev` starts get them, too.
 
     ``open`` makes the runtime. ``request`` checks what was asked for and ``recurring`` what a schedule asks for;
     ``replay`` makes the batch that delivers one key again; all raise UsageError. ``check_scope`` raises UsageError for
@@ -82,6 +83,7 @@ class Pipeline:
     check_scope: Callable[[Ledger, str], None]
     definitions: Callable[[], Any]
     needs: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     section: type[BaseModel] | None = None
     tables: Callable[[], Sequence[Any]] = _nothing
     sealed: Callable[[], Sequence[Any]] = _nothing

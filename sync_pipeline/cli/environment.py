@@ -156,6 +156,8 @@ class Environment:
         self.ledger  # noqa: B018 - upgraded before anyone uses it
         dagster_url = make_url(self.dagster_url).set(drivername="postgresql+psycopg2")
         exported = {"DAGSTER_HOME": str(self.dagster_home)}
+        of_pipelines = {name for pipeline in self.pipelines for name in pipeline.variables}
+        exported |= {name: os.environ[name] for name in sorted(of_pipelines & os.environ.keys())}
         for name in Settings.model_fields:
             value = getattr(settings, name)
             if value is not None and (name in self.given.model_fields_set or name in ADDRESSES):

@@ -78,5 +78,8 @@ def _tell(batch: SyncBatch) -> None:
         for one in row["sample"]:
             fields = "; ".join(f"{name}: {stored} → {expected}" for name, (stored, expected) in one["fields"].items())
             say(f"{one['key']}  {one['difference']}  {fields}".rstrip())
-    state = "in step" if found["in_step"] else "not in step: the same command with --repair delivers what differs"
+        different = row["missing"] + row["extra"] + row["differing"]
+        if different > len(row["sample"]):
+            say(f"… and {different - len(row['sample'])} more of {row['part']}")
+    state = "in step" if found["in_step"] else "not in step: with --repair (and no --dry-run) what differs is delivered"
     say(f"batch {batch.id}: {scope_words(batch.scope)} is {state} ({batch_seconds(batch)} s)")

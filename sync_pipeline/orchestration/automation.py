@@ -11,7 +11,7 @@ from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import request_due
 from sync_pipeline.core import Core
-from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
+from sync_pipeline.errors import UsageError, one_line
 from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.runs import close_batch, daily, run_request
@@ -72,6 +72,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         name="pending_batches",
         minimum_interval_seconds=SENSOR_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts a run for every pending batch whose scope is free; retries, and closes what was lost.",
     )
     def pending_batches(
         context: dg.SensorEvaluationContext, core: dg.ResourceParam[Core]
@@ -87,7 +88,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
             context.log.info("batch %s of %s is tried again: attempt %s", again.id, again.scope, again.attempt)
         for lost in reap(ledger):
             context.log.warning("batch %s of %s was lost with its run", lost.id, lost.scope)
-        known = [scope for member in members for scope in member.pipeline.scopes(ledger)]
+        known = _known_scopes(context, core, members)
         startable = _with_jobs(context, core, members, [*due(ledger, names), *due(ledger, names, lane=None)])
         requested = run_requests(context, members, startable, known)
         if not requested.run_requests and not requested.dynamic_partitions_requests:
@@ -95,6 +96,17 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         return requested
 
     return pending_batches
+
+
+def _known_scopes(context: dg.SensorEvaluationContext, core: Core, members: Sequence[Member]) -> list[str]:
+    """Returns the scopes of all pipelines. One that cannot say its own is logged and stops no other."""
+    known: list[str] = []
+    for member in members:
+        try:
+            known += member.pipeline.scopes(core.ledger)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one pipeline, the others' batches start
+            context.log.error("the scopes of %s cannot be told: %s", member.pipeline.name, one_line(error))
+    return known
 
 
 def _with_jobs(
@@ -135,6 +147,7 @@ def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
         job=due_batches_now,
         name="due_batches",
         default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Gives every schedule of the ledger that is due its pending batch.",
     )
     def due_batches(_: dg.ScheduleEvaluationContext, core: dg.ResourceParam[Core]) -> dg.SkipReason:
         """Gives every scope's schedule that is due its pending batch; `pending_batches` starts it.
@@ -166,7 +179,7 @@ def _maintenance(members: Sequence[Member]) -> dg.JobDefinition:
                 wanted = [pipeline.scope_name(scope) for scope in pipeline.scopes(core.ledger)]
                 counts["partitions"] += len(keep_partitions(instance, member.partition_set, wanted))
                 removed = pipeline.tidy(getattr(context.resources, pipeline.name))
-            except SyncPipelineError as error:
+            except Exception as error:  # noqa: BLE001 - as above
                 failures.append(f"{pipeline.name}: {one_line(error)}")
             else:
                 counts |= {name: counts.get(name, 0) + number for name, number in removed.items()}

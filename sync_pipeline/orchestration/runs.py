@@ -158,4 +158,5 @@ def daily(name: str, job: dg.JobDefinition, minute_and_hour: str) -> dg.Schedule
         job=job,
         cron_schedule=f"{minute_and_hour} * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=job.description,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -260,6 +260,34 @@ def test_verify_batch_without_repair_holds_no_lane_and_its_check_tells(shelf: Sh
     )
     assert check.event is not None
     assert shelf.ledger.get(batch.id).counts["verify"]["in_step"]
+
+
+def test_every_verify_batch_of_a_scope_shows_its_result_as_the_check(shelf: Shelf):
+    shelf.tick()
+    shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
+    assert shelf.run(shelf.tick()[0]).success
+    for copies in (shelf.copies(), {}, shelf.copies()):
+        (shelf.folder / "a.copies.json").write_text(json.dumps(copies))
+        shelf.ledger.request(shelf.toy.ask(Ask("a", "verify")))
+        assert shelf.run(shelf.tick()[0]).success
+    history = shelf.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey(["toy", "notes"]), "in_step"), limit=10
+    )
+    assert [one.status.value for one in history] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
+    assert len({one.run_id for one in history}) == 3
+
+
+def test_pipeline_that_cannot_tell_its_scopes_stops_no_batch(shelf: Shelf):
+    def broken(_: Ledger) -> list[str]:
+        raise KeyError("somebody's mistake")
+
+    shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
+    shelf.toy = replace(shelf.toy, scopes=broken)
+    assert [request.job_name for request in shelf.tick()] == ["toy_all"]
+
+
+def test_processes_of_dev_get_the_variables_of_pipelines(shelf: Shelf):
+    assert shelf.answer("env")["TOY_FOLDER"] == str(shelf.folder)
 
 
 def test_assets_materialized_with_all_their_checks_are_one_batch_and_the_check_alone_another(shelf: Shelf):

@@ -47,10 +47,10 @@ def add(
     webhook_secret_stdin: WebhookStdin = False,
     client_secret_stdin: ClientStdin = False,
     language: Language = None,
-    no_schedules: Annotated[bool, typer.Option("--no-schedules", help="Without the nightly and hourly batch.")] = False,
+    no_schedules: Annotated[bool, typer.Option("--no-schedules", help="Without schedules.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Adds a store, after checking its token, scopes, language and counts. It gets a nightly and an hourly batch."""
+    """Adds a store, after checking its token, scopes, language and counts. It gets default schedules."""
     check_hash(store_hash)
     token = _secret("access token", from_stdin=token_stdin)
     webhook_secret = _secret("webhook secret", from_stdin=True) if webhook_secret_stdin else None

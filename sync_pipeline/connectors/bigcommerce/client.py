@@ -129,7 +129,8 @@ class BigCommerceClient:
             except httpx.DecodingError as error:
                 raise AttemptError(f"{request.name} answered a broken encoding", becomes=BadAnswerError) from error
             except httpx.TransportError as error:
-                what = f"{request.name} failed: {self._clean(str(error) or type(error).__name__)}; is it reachable?"
+                why = self._clean(str(error) or type(error).__name__)
+                what = f"{request.name} failed: {why}; is {httpx.URL(self._root).host} (BIGCOMMERCE_API_URL) reachable?"
                 raise AttemptError(what, becomes=UnreachableError) from error
         try:
             return request.decode(body)

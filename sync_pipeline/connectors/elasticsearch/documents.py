@@ -85,9 +85,14 @@ class DocumentIndex:
 
     def content_of(self, operation: Operation[bytes]) -> dict[str, Any]:
         """Returns what ``Stored.content`` is once the operation is written."""
-        content = msgspec.json.decode(operation.body or b"{}")
-        content.pop(RESERVED, None)
-        return content
+        return content_of(operation)
+
+
+def content_of(operation: Operation[bytes]) -> dict[str, Any]:
+    """Returns the document of an upsert, without what the project adds to it."""
+    content = msgspec.json.decode(operation.body or b"{}")
+    content.pop(RESERVED, None)
+    return content
 
 
 def copy_of(stored: Stored) -> Operation[bytes]:

@@ -67,7 +67,12 @@ def drain_events() -> None:
     events()
 
 
-@dg.sensor(job=drain_events, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job=drain_events,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts a drain for each store that has webhook events and none under way.",
+)
 def waiting_events(
     context: dg.SensorEvaluationContext, store_search: dg.ResourceParam[StoreSearch]
 ) -> dg.SensorResult | dg.SkipReason:

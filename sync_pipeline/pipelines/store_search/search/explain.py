@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, or_, select
 
 from sync_pipeline.batches.models import DeadLetter, SyncBatch
+from sync_pipeline.connectors.elasticsearch.documents import RESERVED, content_of
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import get
+from sync_pipeline.delivery.verify import content_hash
 from sync_pipeline.errors import UsageError
 from sync_pipeline.operations import Action, Filtered, Operation, Rejected
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
@@ -56,7 +58,20 @@ class Explanation:
     def conclusion(self) -> Conclusion:
         """What the facts mean."""
         held = None if self.indexed is None else self.indexed.source.get("sync", {}).get("fingerprint", "")
-        return conclude(self.key, self.store_hash, published=self.index is not None, held=held, live=self.live)
+        return conclude(
+            self.key,
+            self.store_hash,
+            published=self.index is not None,
+            held=held,
+            live=self.live,
+            edited=self._is_edited(),
+        )
+
+    def _is_edited(self) -> bool:
+        if self.indexed is None or not isinstance(self.live, Operation):
+            return False
+        held = {name: value for name, value in self.indexed.source.items() if name != RESERVED}
+        return content_hash(held) != content_hash(content_of(self.live))
 
 
 async def explain(pipeline: StoreSearch, store: Store, text: str) -> Explanation:

@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     IN_STEP = "in_step"
     RIGHTLY_ABSENT = "rightly_absent"
     STALE = "stale"
+    EDITED = "edited"
     MISSING = "missing"
     REJECTED = "rejected"
     LEFT_OVER = "left_over"
@@ -46,9 +47,17 @@ class Conclusion:
 
 
 def conclude(
-    key: str, store_hash: str, *, published: bool, held: str | None, live: Operation | Filtered | Rejected | None
+    key: str,
+    store_hash: str,
+    *,
+    published: bool,
+    held: str | None,
+    live: Operation | Filtered | Rejected | None,
+    edited: bool = False,
 ) -> Conclusion:
     """Compares the fingerprint that the index holds (None: no document) with the record as it is ``live``.
+
+    ``edited``: the content beside the fingerprint is not what the record becomes: somebody else wrote it.
 
     ``published`` says whether the store has an index of that kind at all; ``live`` is None for a record that
     BigCommerce does not have.
@@ -57,6 +66,9 @@ def conclude(
         kept = "" if held is None else "; searches still show what it was"
         return Conclusion(Verdict.REJECTED, f"{key} cannot be indexed as it is: {live.message}{kept}")
     if isinstance(live, Operation):
+        if held == live.fingerprint and edited:
+            mend = f"run `sync-pipeline verify --store {store_hash} --repair`"
+            return Conclusion(Verdict.EDITED, f"{key} was changed in the index by somebody else: {mend}")
         return _wanted(live, store_hash, published=published, held=held)
     why = "BigCommerce does not have it" if live is None else REASONS.get(live.reason, f"it is {live.reason}")
     if held is None:

@@ -14,6 +14,7 @@ from sync_pipeline.pipelines.store_search.search.explain import Explanation, exp
 from sync_pipeline.pipelines.store_search.search.verdicts import REASONS, Verdict, conclude
 from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
+from sync_pipeline_tests.pipelines.store_search.test_verify import edit
 
 CLAIMED = {
     "pipeline": PIPELINE,
@@ -50,6 +51,22 @@ def test_every_pair_of_index_and_record_has_its_conclusion(
     assert ("--ids product-1" in conclusion.sentence) == (
         verdict in {Verdict.STALE, Verdict.MISSING, Verdict.LEFT_OVER}
     )
+
+
+def test_content_that_somebody_else_wrote_is_not_in_step() -> None:
+    conclusion = conclude("product-1", "abc", published=True, held="aa", live=SAME, edited=True)
+    assert (conclusion.verdict, conclusion.in_step) == (Verdict.EDITED, False)
+    assert conclusion.sentence.endswith("run `sync-pipeline verify --store abc --repair`")
+
+
+@pytest.mark.real_elasticsearch
+def test_document_edited_by_hand_is_told_from_one_that_is_in_step(indexed: Shop) -> None:
+    assert verdicts(indexed, "product-101", "category-12") == {
+        "product-101": ("product-101", "in_step"),
+        "category-12": ("category-12", "in_step"),
+    }
+    edit(indexed, "product-101", name="By hand")
+    assert verdicts(indexed, "product-101") == {"product-101": ("product-101", "edited")}
 
 
 def test_a_store_without_an_index_is_told_to_build_one() -> None:
