@@ -216,17 +216,20 @@ class Ledger:
             raise IllegalTransitionError(f"batch {batch_id} is {batch.status}: there is nothing to cancel")
         return self.fail(batch, kind="cancelled", message="it was cancelled")
 
-    def retry(self, batch_id: int) -> SyncBatch:
-        """Makes a failed batch pending again, as its next attempt. Raises IllegalTransitionError otherwise."""
+    def retry(self, batch_id: int, *, reserved_for: str | None = None) -> SyncBatch:
+        """Makes a failed batch pending again, as its next attempt; ``reserved_for`` a run that will claim it.
+
+        Raises IllegalTransitionError otherwise.
+        """
         batch = self.get(batch_id)
         next_status(Status(batch.status), Event.RETRY)
         values = {
             "status": Status.PENDING.value,
             "attempt": SyncBatch.attempt + 1,
-            "dagster_run_id": None,
+            "dagster_run_id": reserved_for,
             "started_at": None,
             "finished_at": None,
-            "heartbeat_at": None,
+            "heartbeat_at": None if reserved_for is None else func.clock_timestamp(),
             "planned": None,
             "counts": {},
             "progress": {},

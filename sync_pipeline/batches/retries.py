@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sync_pipeline.backoff import Backoff
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.rows import request_of
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline.errors import Retry
 
@@ -49,6 +51,20 @@ def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
         except (IllegalTransitionError, BatchLostError):
             continue  # somebody else was first
     return again
+
+
+def run_again(ledger: Ledger, batch_id: int, *, run_id: str) -> SyncBatch:
+    """Returns the batch that a run claims which a person started as the repetition of a batch's run.
+
+    Of a failed batch that is its next attempt, of a completed one a new batch that asks for the same; one that waits or
+    is at work is returned as it is. Raises BatchNotFoundError.
+    """
+    batch = ledger.get(batch_id)
+    if batch.status == Status.FAILED:
+        return ledger.retry(batch_id, reserved_for=run_id)
+    if batch.status == Status.COMPLETED:
+        return ledger.request(replace(request_of(batch), reserved_for=run_id))
+    return batch
 
 
 def _has_rested(batch: SyncBatch, now: datetime) -> bool:

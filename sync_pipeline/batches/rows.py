@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
 
-from sync_pipeline.batches.requests import Trigger
+from sync_pipeline.batches.requests import BatchRequest, LaneName, Mode, Trigger
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sync_pipeline.batches.requests import BatchRequest
+    from sync_pipeline.batches.models import SyncBatch
 
 
 class ForeignScopeError(UsageError):
@@ -32,6 +32,20 @@ def check_scope(request: BatchRequest, nouns: Mapping[str, str]) -> None:
     own = nouns.get(request.pipeline)
     if noun != own if own is not None else noun in nouns.values():
         raise ForeignScopeError(f"{request.scope!r} is no scope of {request.pipeline}: no batch of it is stored")
+
+
+def request_of(batch: SyncBatch) -> BatchRequest:
+    """Returns the request of a batch like this one, asked for by a person. Deletes are to be confirmed anew."""
+    return BatchRequest(
+        pipeline=batch.pipeline,
+        scope=batch.scope,
+        type=batch.type,
+        mode=Mode(batch.mode),
+        trigger=Trigger.MANUAL,
+        ids=batch.ids,
+        options=batch.options,
+        lane=None if batch.lane is None else LaneName(batch.lane),
+    )
 
 
 def pending_row(request: BatchRequest, now: datetime, *, unique_while_pending: bool = False) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.parts import Run, batch_part
+from sync_pipeline.batches.retries import run_again
 from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 from sync_pipeline.orchestration.instance import (
@@ -17,7 +18,7 @@ from sync_pipeline.orchestration.instance import (
     reachable_storage,
     storage_unavailable,
 )
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, run_tags, tagged_batch, trigger_of
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, PARENT_TAG, run_tags, tagged_batch, trigger_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,21 +63,31 @@ def run_batch_part(
     ends the step as a Failure that says it, and that Dagster does not retry.
     """
     try:
-        tags = context.run.tags
         planned = planned_parts(context) if planned is None else planned
-        carried = tagged_batch(tags)
-        run = Run(
-            run_id=context.run.run_id,
-            planned=planned,
-            # Of a run that carries a batch nothing is asked: what is wrong with its scope is then said by the batch.
-            batch=replace(by_hand(planned), trigger=trigger_of(tags), reserved_for=context.run.run_id)
-            if carried is None
-            else carried,
-        )
+        run = Run(context.run.run_id, planned, _batch_of_run(context, ledger, by_hand, planned))
         with batch_part(ledger, run) as part:
             yield part
     except SyncPipelineError as error:
         raise dg.Failure(one_line(error), allow_retries=False) from error
+
+
+def _batch_of_run(
+    context: StepContext, ledger: Ledger, by_hand: Callable[[tuple[str, ...]], BatchRequest], planned: tuple[str, ...]
+) -> int | BatchRequest:
+    """Returns the batch that the run carries, or the request of one.
+
+    *Re-execute* in the UI copies the tags of the run that it repeats; the run gets those of its own batch.
+    """
+    run = context.run
+    carried = tagged_batch(run.tags)
+    if carried is None:
+        return replace(by_hand(planned), trigger=trigger_of(run.tags), reserved_for=run.run_id)
+    if PARENT_TAG not in run.tags or ledger.of_run(run.run_id) is not None:
+        # Nothing is asked of its pipeline: what is wrong with its scope is then said by the batch itself.
+        return carried
+    batch = run_again(ledger, carried, run_id=run.run_id)
+    context.instance.add_run_tags(run.run_id, run_tags(batch))
+    return batch.id
 
 
 def close_batch(ledger: Ledger, run: dg.DagsterRun, what: str) -> SyncBatch | None:

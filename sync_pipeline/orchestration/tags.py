@@ -16,6 +16,8 @@ BATCH_TAG = "sync_pipeline/batch"
 ATTEMPT_TAG = "sync_pipeline/attempt"
 SCHEDULE_TAG = "dagster/schedule_name"
 PARTITION_TAG = "dagster/partition"
+#: The run that this one repeats.
+PARENT_TAG = "dagster/parent_run_id"
 
 
 def run_tags(batch: SyncBatch) -> dict[str, str]:

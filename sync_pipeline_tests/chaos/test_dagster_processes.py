@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+import httpx
 import pytest
 
 from sync_pipeline.batches.cron import next_run
@@ -119,7 +120,35 @@ def test_batches_go_from_pending_to_their_end_and_a_killed_daemon_comes_back(
     failed = ended(shop, shop.request(BatchType.PRODUCT).id)
     assert (failed.status, failed.error["kind"], failed.error["store"]) == ("failed", "unauthorized", shop.hash)
     assert shop.documents() == served
+
+    # *Re-execute* of the UI is its next attempt, and of that one, which went well, a batch of its own.
+    shop.sandbox.admin.clear_faults(shop.hash)
+    press_reexecute(commands, failed.dagster_run_id or "")
+    again = until(shop, failed.id, "completed", lambda batch: batch.status == "completed")
+    assert again.attempt == 2
+    press_reexecute(commands, again.dagster_run_id or "")
+    wait_for(lambda: shop.pipeline.ledger.list()[0].id > again.id, what="a batch of its own")
+    another = ended(shop, shop.pipeline.ledger.list()[0].id)
+    assert (another.status, another.type, another.trigger) == ("completed", "product", "manual")
     assert dev.poll() is None
+
+
+REEXECUTE = """
+mutation($parent: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: ALL_STEPS}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}
+"""
+
+
+def press_reexecute(commands: Commands, run_id: str) -> None:
+    """Has the webserver of `dev` do what *Re-execute* of a run does."""
+    status = running(commands.folder / "state")
+    assert status is not None
+    address = f"http://127.0.0.1:{status.services['webserver'].port}/graphql"
+    asked = httpx.post(address, json={"query": REEXECUTE, "variables": {"parent": run_id}}, timeout=60)
+    assert asked.json()["data"]["launchRunReexecution"]["__typename"] == "LaunchRunSuccess", asked.text
 
 
 def shown(shop: Shop, name: str) -> None:

@@ -11,12 +11,13 @@ import pytest
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.requests import VERIFY, Ask, BatchRequest, LaneName
+from sync_pipeline.batches.requests import VERIFY, Ask, BatchRequest, LaneName, Trigger
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.orchestration.runs import close_batch
-from sync_pipeline.orchestration.tags import BATCH_TAG, run_tags
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARENT_TAG, run_tags
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
+from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
 
@@ -69,6 +70,47 @@ def test_a_batch_that_is_over_is_refused_and_stays_as_it_was(shop: Shop, end: st
     assert not result.success
     assert failure_of(result) == [f"batch {batch.id} is {end}, not pending: it is not run again"]
     assert (after.status, after.dagster_run_id) == (end, "before")
+
+
+def reexecuted(shop: Shop, batch: SyncBatch) -> tuple[list[SyncBatch], dg.ExecuteInProcessResult]:
+    """Does what *Re-execute* of the batch's run does: a run with the same tags that names its parent."""
+    tags = {**run_tags(batch), PARENT_TAG: batch.dagster_run_id or ""}
+    result = shop.run_job(BatchType(batch.type).job, tags=tags)
+    return list(shop.pipeline.ledger.list()), result
+
+
+def test_reexecution_of_a_failed_run_is_the_next_attempt_of_its_batch(shop: Shop):
+    shop.sandbox.admin.inject(shop.hash, FaultKind.WRONG_TOKEN, path="*/v3/catalog/products", count=1)
+    failed, _ = shop.run(BatchType.PRODUCT)
+    assert failed.status == "failed"
+    [batch], result = reexecuted(shop, failed)
+    assert result.success
+    assert (batch.id, batch.status, batch.attempt, batch.trigger) == (failed.id, "completed", 2, failed.trigger)
+    assert batch.dagster_run_id == result.run_id
+    run = shop.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[ATTEMPT_TAG] == "2"
+    assert [one.attempt for one in shop.pipeline.ledger.attempts(batch.id)] == [1, 2]
+
+
+def test_reexecution_of_a_completed_run_is_a_batch_of_its_own_that_asks_for_the_same(shop: Shop):
+    shop.run_plain()
+    first, _ = shop.run(BatchType.PRODUCT, mode="selective", ids=["101"], trigger=Trigger.API)
+    assert first.status == "completed"
+    [again, *others], result = reexecuted(shop, first)
+    assert result.success
+    assert first.id in {one.id for one in others}
+    assert (again.status, again.trigger, again.mode, again.ids) == ("completed", "manual", "selective", first.ids)
+    assert (first.status, shop.pipeline.ledger.get(first.id).attempt) == ("completed", 1)
+
+
+def test_reexecution_beside_a_batch_that_is_at_work_is_refused(shop: Shop):
+    ledger = shop.pipeline.ledger
+    batch = ledger.claim(shop.request(BatchType.SYNONYMS).id, run_id="at work", planned=["synonyms"])
+    [after], result = reexecuted(shop, batch)
+    assert not result.success
+    assert failure_of(result) == [f"batch {batch.id} is processing, not pending: it is not run again"]
+    assert (after.status, after.dagster_run_id) == ("processing", "at work")
 
 
 def test_products_materialized_by_hand_leave_a_manual_batch(shop: Shop):
