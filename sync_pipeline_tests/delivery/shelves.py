@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import xxhash
 
+from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.operations import Action, Capabilities, Item, ItemResult, Operation, Outcome, Stored
+from sync_pipeline_tests.clocks import ManualClock
 
 Content = dict[str, Any]
 
@@ -90,3 +92,14 @@ class DictSource:
     async def named(self, keys: Sequence[str]) -> AsyncGenerator[Sequence[Item]]:
         async for page in self.items():
             yield [item for item in page if item.key in keys]
+
+
+def delivery(destination: DictDestination, **options: Any) -> Delivery:
+    """A delivery of a batch that nobody fences, without tombstones; it keeps no dead letters unless told where."""
+    wired: dict[str, Any] = {
+        "fence": lambda: None,
+        "record_tombstones": lambda _: {},
+        "keep": lambda _: None,
+        "clock": ManualClock(),
+    }
+    return Delivery(destination, **(wired | options))

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.delivery.compare import Comparison
-from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.sound_keys import MAX_KEY_BYTES, sound_items
 from sync_pipeline.delivery.verify import Verifier
 from sync_pipeline.operations import Filtered, Item, Rejected
 from sync_pipeline_tests.clocks import ManualClock
-from sync_pipeline_tests.delivery.shelves import DictDestination, DictSource, upsert
+from sync_pipeline_tests.delivery.shelves import DictDestination, DictSource, delivery, upsert
 
 ODD = ["", "a\0", "\ud800", "x" * (MAX_KEY_BYTES + 1), "ä" * MAX_KEY_BYTES, "y" * 100_000]
 
@@ -29,9 +28,7 @@ async def test_record_with_an_odd_key_is_a_dead_letter_and_the_others_are_writte
         async for page in source.items():
             yield await comparison.diff(page)
 
-    books = await Delivery(
-        destination, fence=lambda: None, record_tombstones=lambda _: {}, keep=kept.extend, clock=ManualClock()
-    ).run(changes())
+    books = await delivery(destination, keep=kept.extend).run(changes())
     assert (books.as_dict()["written"], books.as_dict()["dead_lettered"]) == (1, len(ODD))
     assert list(destination.documents) == ["good"]
     assert {one.reason for one in kept} == {"malformed_key"}

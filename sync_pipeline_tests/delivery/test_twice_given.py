@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline.delivery.compare import Comparison
-from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.repair import repair
 from sync_pipeline.delivery.verify import Verifier
 from sync_pipeline.operations import Capabilities, Filtered, Item, ItemResult, Operation, Outcome, Stored
 from sync_pipeline_tests.clocks import ManualClock
-from sync_pipeline_tests.delivery.shelves import Content, DictDestination, fingerprint, upsert
+from sync_pipeline_tests.delivery.shelves import Content, DictDestination, delivery, fingerprint, upsert
 
 KEYS = ("a", "b", "c")
 CONTENTS = ("red", "green", None)
@@ -63,16 +62,6 @@ class Readings:
 
 def _item(key: str, content: str | None, version: int) -> Item:
     return Filtered(key, "hidden", version) if content is None else upsert(key, {"text": content}, version)
-
-
-def delivery(destination: DictDestination) -> Delivery:
-    return Delivery(
-        destination,
-        fence=lambda: None,
-        record_tombstones=lambda _: {},
-        keep=lambda _: None,
-        clock=ManualClock(),
-    )
 
 
 def texts(destination: DictDestination) -> dict[str, str]:

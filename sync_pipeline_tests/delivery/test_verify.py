@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from sync_pipeline.batches.requests import Level
 from sync_pipeline.delivery.compare import Comparison
-from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.guard import DeleteGuardError
 from sync_pipeline.delivery.repair import ForeignVersionError, repair
 from sync_pipeline.delivery.verify import ROUNDS, Verifier
 from sync_pipeline.operations import Filtered, Rejected, Stored
 from sync_pipeline_tests.clocks import ManualClock
-from sync_pipeline_tests.delivery.shelves import Content, DictDestination, DictSource, fingerprint, upsert
+from sync_pipeline_tests.delivery.shelves import Content, DictDestination, DictSource, delivery, fingerprint, upsert
 
 
 class ActingClock(ManualClock):
@@ -45,16 +44,6 @@ def verifier(source: DictSource, destination: DictDestination, **options: Any) -
     wired: dict[str, Any] = {"clock": ManualClock()}
     confirmed = options.pop("confirmed", False)
     return Verifier(source, Comparison(destination, "toys", confirmed=confirmed), **(wired | options))
-
-
-def delivery(destination: DictDestination) -> Delivery:
-    return Delivery(
-        destination,
-        fence=lambda: None,
-        record_tombstones=lambda _: {},
-        keep=lambda _: None,
-        clock=ManualClock(),
-    )
 
 
 async def test_destination_in_step_has_no_suspects():
