@@ -6,15 +6,15 @@ client.
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 
+from sync_pipeline.batches.schema import upgrade_once
 from sync_pipeline.core import Core, core_of
-from sync_pipeline.errors import UsageError
+from sync_pipeline.local.folder import folder_settings
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.orchestration.assembly import Assembly, assemble
 from sync_pipeline.pipeline import Pipeline
@@ -43,22 +43,23 @@ def build_defs(pipelines: Sequence[Pipeline] | None = None, **resources: Any) ->
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Returns what `workspace.yaml` names."""
-    missing = [name for name in ("DAGSTER_DATABASE_URL", "DATABASE_URL") if name not in os.environ]
-    if missing:
-        raise UsageError(f'{", ".join(missing)} not set: run `eval "$(sync-pipeline env)"` in this folder first')
+    """Returns what `workspace.yaml` names; no variable has to be set."""
     return build_defs(registry.configured(load_settings()))
 
 
-def _core(pipelines: Sequence[Pipeline]) -> Core:
-    settings = load_settings()
-    configure_logging(settings.log_level, settings.sync_pipeline_log_file)
-    return core_of(settings, pipelines)
+def _core(pipelines: Sequence[Pipeline], needs: Iterable[str] = ()) -> Core:
+    """Opens the ledger, on the folder's own engines where the settings name none; ``needs`` are engines, too."""
+    given = load_settings()
+    configure_logging(given.log_level, given.sync_pipeline_log_file)
+    core = core_of(folder_settings(given, needs), pipelines)
+    if given.database_url is None:
+        upgrade_once(core.ledger.engine)
+    return core
 
 
 def _opening(pipeline: Pipeline, pipelines: Sequence[Pipeline]) -> Any:
     def opened(_: dg.InitResourceContext) -> Any:
-        core = _core(pipelines)
+        core = _core(pipelines, pipeline.needs)
         return pipeline.open(core.settings, core.ledger, core.keyring)
 
     return opened

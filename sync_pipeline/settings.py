@@ -40,7 +40,10 @@ class Settings(BaseSettings):
     database_url: PostgresUrl | None = Field(
         None, repr=False, description="PostgreSQL of the ledger; none means the embedded one."
     )
-    dagster_database_url: PostgresUrl | None = Field(None, repr=False, description="Dagster's storage.")
+    dagster_database_url: PostgresUrl | None = Field(
+        None, repr=False, description="Storage of the project's own Dagster instance; none means the embedded one."
+    )
+    dagster_home: Path | None = Field(None, description="A Dagster instance that is there already.")
     elasticsearch_url: AnyHttpUrl | None = Field(
         None, repr=False, description="The search cluster; none means the embedded one."
     )

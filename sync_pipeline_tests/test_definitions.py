@@ -86,14 +86,16 @@ def test_loading_in_a_fresh_interpreter_imports_no_vendors_client(project: Path)
     assert done.stdout.strip() == "[]"
 
 
-def test_without_the_exports_the_definitions_say_what_is_missing(project: Path):
-    code = "from sync_pipeline.definitions import defs; defs()"
+def test_definitions_load_without_any_variable(tmp_path: Path, project: Path):
+    code = "from sync_pipeline.definitions import defs; print(len(defs().assets))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120, check=False, env={}
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={"PYTHONPATH": str(project)},
     )
-    assert done.returncode != 0
-    assert (
-        done.stderr.strip()
-        .splitlines()[-1]
-        .endswith('DATABASE_URL not set: run `eval "$(sync-pipeline env)"` in this folder first')
-    )
+    assert int(done.stdout) > 0
+    assert list(tmp_path.iterdir()) == []

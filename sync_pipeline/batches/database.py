@@ -51,6 +51,14 @@ def psycopg_url(url: str) -> URL:
     return parsed.set(query=query)
 
 
+def psycopg2_url(url: str) -> str:
+    """Returns a `postgres://` or `postgresql://` URL for dagster-postgres, which brings psycopg 2.
+
+    SQLAlchemy >= 2.1 reads a bare `postgresql://` as psycopg 3.
+    """
+    return make_url(url).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
 def address(url: str | URL) -> str:
     """Returns `host:port/database` of a database URL, without credentials."""
     parsed = make_url(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -38,6 +39,12 @@ def upgrade(engine: Engine) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return revision(connection) or ""
+
+
+@cache
+def upgrade_once(engine: Engine) -> None:
+    """Upgrades the ledger the first time that this process opens it. Raises as ``upgrade``."""
+    upgrade(engine)
 
 
 def revision(connection: Connection) -> str | None:

@@ -11,6 +11,7 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, Number, PipelineName, ScopeName, Store, selection
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
+from sync_pipeline.cli.streams import speaks_utf8
 from sync_pipeline.cli.sync import report, run_here
 from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter, stream_letters
 from sync_pipeline.delivery.replay import replay
@@ -84,7 +85,7 @@ def export(store: Store = None, pipeline: PipelineName = None, scope: ScopeName 
     with environment("dead-letters export") as here:
         for letter in stream_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state):
             line = {**_fields(letter), "payload": _payload(letter)}
-            sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(line, default=str, ensure_ascii=not speaks_utf8(sys.stdout)) + "\n")
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from sync_pipeline.cli.output import note
 from sync_pipeline.errors import UsageError
-from sync_pipeline.local.engines import IDLE_SECONDS, Engines
+from sync_pipeline.local.engines import IDLE_SECONDS, Engines, running
+from sync_pipeline.local.folder import with_addresses
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipeline import nouns_of
 from sync_pipeline.pipelines.registry import PIPELINES, configured
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 #: Settings that are exported also when nobody set them: by then they have a value.
 ADDRESSES = {"database_url", "elasticsearch_url", "bigcommerce_api_url"}
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
+#: Settings that depend on which instance of Dagster is used.
+OF_DAGSTER = {"dagster_home", "dagster_database_url"}
+#: What configures an instance of the project's own; part of the package, so that a wheel has it.
+DAGSTER_YAML = Path(__file__).resolve().parent.parent / "dagster.yaml"
 
 
 @dataclass
@@ -46,6 +50,8 @@ class Environment:
     opened: list[Engines] = field(default_factory=list)
     runtimes: dict[str, Any] = field(default_factory=dict)
     sandbox_url: str | None = None
+    #: Whether DAGSTER_HOME is left alone: `dev` and `demo` bring a daemon, and an instance bears one only.
+    own_instance: bool = False
 
     @property
     def log_file(self) -> Path:
@@ -71,14 +77,11 @@ class Environment:
 
     def settings_for(self, *pipelines: Pipeline) -> Settings:
         """Returns the settings with the addresses filled in that these pipelines need: starts their engines."""
-        given = self.given
-        embedded: dict[str, Any] = {
-            "database_url": given.database_url or self.engines.url("postgres"),
-            "bigcommerce_api_url": self.sandbox_url or given.bigcommerce_api_url,
-        }
-        for name in dict.fromkeys(need for pipeline in pipelines for need in pipeline.needs):
-            embedded[f"{name}_url"] = getattr(given, f"{name}_url") or self.engines.url(name)
-        return Settings.model_validate({**given.model_dump(), **embedded})
+        needs = [need for pipeline in pipelines for need in pipeline.needs]
+        return with_addresses(self.given, needs, self._engine_url, sandbox_url=self.sandbox_url)
+
+    def _engine_url(self, name: str) -> str:
+        return self.engines.url(name)
 
     @cached_property
     def pipelines(self) -> Sequence[Pipeline]:
@@ -90,11 +93,6 @@ class Environment:
         if pipeline.name not in self.runtimes:
             self.runtimes[pipeline.name] = pipeline.open(self.settings_for(pipeline), self.ledger, self.keyring)
         return self.runtimes[pipeline.name]
-
-    @cached_property
-    def dagster_url(self) -> str:
-        """The database of Dagster's storage."""
-        return self.given.dagster_database_url or self.engines.url("postgres", "dagster")
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -134,36 +132,53 @@ class Environment:
 
     @cached_property
     def dagster_home(self) -> Path:
-        """Dagster's home in the state directory: its files, and a link to the project's `dagster.yaml`."""
+        """The home of the Dagster instance in use: of the folder's `dev` or `demo`, else DAGSTER_HOME, else our own."""
+        given = self.given.dagster_home
+        return self.own_home if given is None or self.own_instance or self._daemon_runs_here() else given
+
+    @cached_property
+    def own_home(self) -> Path:
+        """The project's own instance in the state directory: its files, and a link to the project's `dagster.yaml`."""
         home = self.given.state_dir / "dagster"
         try:
             make_private(home)
             link = home / "dagster.yaml"
             if not link.exists():
                 link.unlink(missing_ok=True)
-                link.symlink_to(PROJECT / "dagster.yaml")
+                link.symlink_to(DAGSTER_YAML)
         except FileExistsError:
             pass  # another first command made it at the same moment
         except OSError as error:
             raise UsageError(f"the state directory {self.given.state_dir} cannot be used: {error.strerror}") from None
         return home
 
+    def _daemon_runs_here(self) -> bool:
+        status = running(self.given.state_dir)
+        return status is not None and "daemon" in status.services
+
     def exports(self) -> dict[str, str]:
         """Returns the variables with which Dagster's own commands work on this ledger and these engines."""
-        from sqlalchemy import make_url  # noqa: PLC0415 - as above
+        from sync_pipeline.batches.database import psycopg2_url  # noqa: PLC0415 - as above
 
         settings = self.settings
         self.ledger  # noqa: B018 - upgraded before anyone uses it
-        dagster_url = make_url(self.dagster_url).set(drivername="postgresql+psycopg2")
         exported = {"DAGSTER_HOME": str(self.dagster_home)}
         of_pipelines = {name for pipeline in self.pipelines for name in pipeline.variables}
         exported |= {name: os.environ[name] for name in sorted(of_pipelines & os.environ.keys())}
         for name in Settings.model_fields:
             value = getattr(settings, name)
-            if value is not None and (name in self.given.model_fields_set or name in ADDRESSES):
+            if (
+                name not in OF_DAGSTER
+                and value is not None
+                and (name in self.given.model_fields_set or name in ADDRESSES)
+            ):
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else value
                 exported[name.upper()] = str(plain)
-        exported["DAGSTER_DATABASE_URL"] = dagster_url.render_as_string(hide_password=False)
+        storage = self.given.dagster_database_url
+        if storage is None and self.dagster_home == self.given.state_dir / "dagster":
+            storage = self.engines.url("postgres", "dagster")
+        if storage is not None:
+            exported["DAGSTER_DATABASE_URL"] = psycopg2_url(storage)
         exported["SYNC_PIPELINE_STATE_DIR"] = str(settings.state_dir)
         return exported
 

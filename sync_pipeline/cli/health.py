@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
-
-from sync_pipeline.batches.database import check_server, make_engine, reachable
+from sync_pipeline.batches.database import check_server, reachable
 from sync_pipeline.batches.lanes import refusals
 from sync_pipeline.batches.schema import NEWEST_REVISION, revision
 from sync_pipeline.cli.environment import environment
@@ -49,7 +47,7 @@ def health(as_json: Json = False) -> int:
 
 def _state_directory(here: Environment) -> str:
     folder = here.given.state_dir
-    here.dagster_home  # noqa: B018 - made here, so that it is known to be writable
+    here.own_home  # noqa: B018 - made here, so that it is known to be writable
     free = os.statvfs(folder)
     return f"{folder}, {free.f_bavail * free.f_frsize / 1e9:.1f} GB free"
 
@@ -69,11 +67,10 @@ def _fencing(here: Environment) -> str:
 
 
 def _dagster_storage(here: Environment) -> str:
-    engine: Engine = make_engine(here.dagster_url)
-    try:
-        return f"PostgreSQL {check_server(engine)}"
-    finally:
-        engine.dispose()
+    from sync_pipeline.orchestration.instance import describe_storage  # noqa: PLC0415 - Dagster costs a second of every command
+
+    here.become_dagster()
+    return f"{describe_storage()}, instance in {here.dagster_home}"
 
 
 def _daemon(here: Environment) -> str:

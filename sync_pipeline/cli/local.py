@@ -36,6 +36,7 @@ db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 def dev() -> None:
     """Runs everything here until Ctrl-C: engines, sandbox store, Dagster's daemon and UI, the webhook receiver."""
     with environment("dev", idle=0.0) as here, exclusive(here.given.state_dir, "dev") as right, _stoppable() as stop:
+        here.own_instance = True
         here.use_sandbox()
         address_of_ui = run_dagster(here.engines, here.exports())
         asked = here.given.api_port if "api_port" in here.given.model_fields_set else 0
@@ -58,6 +59,7 @@ def demo(
     from sync_pipeline.cli.store_search import demo as demonstration  # noqa: PLC0415 - `down` needs none of it
 
     with environment("demo", idle=0.0) as here, exclusive(here.given.state_dir, "demo") as right, _stoppable() as stop:
+        here.own_instance = True
         here.use_sandbox()
         report = demonstration.run(here)
         report["addresses"] = {

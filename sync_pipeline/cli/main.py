@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import typer
 from typer.exceptions import TyperException
 
 from sync_pipeline.cli.commands import LazyGroup
 from sync_pipeline.cli.output import errors
+from sync_pipeline.cli.streams import accept_any_text, exit_after
 from sync_pipeline.errors import SyncPipelineError, one_line
 
 app = typer.Typer(
@@ -28,20 +30,28 @@ def sync_pipeline() -> None:
 
 def main() -> None:
     """Runs the command. An error is one line on stderr; the exit status says its class (0, 1, 2 or 3)."""
+    accept_any_text()
+    sys.exit(exit_after(_run, _complain))
+
+
+def _run() -> int:
     try:
         status = app(standalone_mode=False)
     except TyperException as error:
-        errors.print(f"error: {one_line(error.format_message())} (`{_path(error)} --help` shows the usage)")
-        sys.exit(2)
+        _complain(f"{one_line(error.format_message())} (`{_path(error)} --help` shows the usage)")
+        return 2
     except SyncPipelineError as error:
-        errors.print(f"error: {one_line(error)}")
-        sys.exit(error.exit_status)
+        _complain(one_line(error))
+        return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
         errors.print("stopped")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)  # `| head` has seen enough
-    sys.exit(status if isinstance(status, int) else 0)
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _complain(line: str) -> None:
+    with suppress(OSError):  # the exit status says it, too
+        errors.print(f"error: {line}")
 
 
 def _path(error: Exception) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
+
+from sync_pipeline.cli.streams import speaks_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +17,18 @@ if TYPE_CHECKING:
 #: Without a terminal a line is as long as what it says.
 PIPE_WIDTH = 10_000
 
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+console = Console(highlight=False, soft_wrap=True, width=None if _is_terminal(sys.stdout) else PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def note(line: str) -> None:
     """Prints a line about what is going on, for a person who waits; nothing when nobody watches."""
-    if sys.stderr.isatty():
+    if _is_terminal(sys.stderr):
         errors.print(line, style="dim")
 
 
@@ -32,7 +39,8 @@ def warn(line: str) -> None:
 
 def emit_json(answer: Any) -> None:
     """Prints the answer as JSON on stdout."""
-    json.dump(answer, sys.stdout, indent=2, default=str, ensure_ascii=False)
+    # Escapes of JSON's own where the encoding of stdout lacks a character: others would not be JSON.
+    json.dump(answer, sys.stdout, indent=2, default=str, ensure_ascii=not speaks_utf8(sys.stdout))
     sys.stdout.write("\n")
 
 

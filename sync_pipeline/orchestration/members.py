@@ -11,16 +11,30 @@ from sync_pipeline.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
+class FormerPartitions:
+    """The partition set of a pipeline before its name carried the pipeline's.
+
+    ``asset`` is the key that one of its assets had then. Only an instance that knows it had the set of ours: any other
+    set of that name is another location's.
+    """
+
+    name: str
+    asset: str
+
+
+@dataclass(frozen=True)
 class PipelineDefinitions:
     """What one pipeline brings to Dagster.
 
     ``definitions`` are its assets, checks, jobs, and the schedules and sensors of its own; ``jobs`` has the job of
-    each batch type; ``partitions`` has a partition for each of its scopes, named without the noun.
+    each batch type; ``partitions`` has a partition for each of its scopes, named without the noun, and ``former`` is
+    the set that had them before.
     """
 
     definitions: dg.Definitions
     jobs: Mapping[str, Any]
     partitions: dg.DynamicPartitionsDefinition
+    former: FormerPartitions | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 from sync_pipeline.orchestration.instance import (
     DagsterStorageUnavailableError,
+    current_instance,
     reachable_storage,
     storage_unavailable,
 )
@@ -123,7 +124,7 @@ def run_job(
     """
     try:
         with reachable_storage():
-            instance = dg.DagsterInstance.get()
+            instance = current_instance()
             instance.add_dynamic_partitions(partition_set, [partition_key])
             result = definitions.resolve_job_def(job).execute_in_process(
                 instance=instance,
@@ -158,7 +159,8 @@ def _why_failed(result: dg.ExecuteInProcessResult) -> SyncPipelineError:
     if not chain:
         return SyncPipelineError("the run failed before its first step")
     message = chain[-1].message.partition(": ")[2]
-    away = {"DagsterPostgresException", "OperationalError", "InterfaceError"} & {error.cls_name for error in chain}
+    databases = {"DagsterPostgresException", "DagsterMySQLException", "OperationalError", "InterfaceError"}
+    away = databases & {error.cls_name for error in chain}
     return storage_unavailable(message) if away else SyncPipelineError(one_line(message))
 
 

@@ -8,16 +8,23 @@ from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from dagster import DagsterRun
 
     from sync_pipeline.batches.models import SyncBatch
 
 BATCH_TAG = "sync_pipeline/batch"
 ATTEMPT_TAG = "sync_pipeline/attempt"
+PIPELINE_TAG = "sync_pipeline/pipeline"
 SCHEDULE_TAG = "dagster/schedule_name"
 PARTITION_TAG = "dagster/partition"
 #: The run that this one repeats.
 PARENT_TAG = "dagster/parent_run_id"
+#: How often Dagster itself may retry a run, whatever its instance is set to.
+MAX_RETRIES_TAG = "dagster/max_retries"
+#: The code location that a run is of, which Dagster stores with every run that it launches.
+LOCATION_TAG = ".dagster/repository"
 
 
 def run_tags(batch: SyncBatch) -> dict[str, str]:
@@ -25,10 +32,12 @@ def run_tags(batch: SyncBatch) -> dict[str, str]:
     tags = {
         BATCH_TAG: str(batch.id),
         ATTEMPT_TAG: str(batch.attempt),
-        "sync_pipeline/pipeline": batch.pipeline,
+        PIPELINE_TAG: batch.pipeline,
         "sync_pipeline/scope": batch.scope,
         "sync_pipeline/type": batch.type,
         "sync_pipeline/trigger": batch.trigger,
+        # The ledger alone retries: a second mechanism would multiply with it.
+        MAX_RETRIES_TAG: "0",
     }
     if batch.lane is not None:
         tags["sync_pipeline/lane"] = batch.lane
@@ -46,6 +55,16 @@ def tagged_batch(tags: Mapping[str, str]) -> int | None:
     if not value.isdecimal():
         raise UsageError(f"the run's tag {BATCH_TAG} is {value!r}, not the number of a batch")
     return int(value)
+
+
+def tags_of_own_runs(run: DagsterRun, pipelines: Sequence[str]) -> list[Mapping[str, str | Sequence[str]]]:
+    """Returns what the runs of the run's own code location are tagged with; in one instance there may be others.
+
+    Those of commands have no location, but their batch's pipeline.
+    """
+    origin = run.remote_job_origin
+    of_location = [] if origin is None else [{LOCATION_TAG: origin.repository_origin.get_label()}]
+    return [{PIPELINE_TAG: list(pipelines)}, *of_location]
 
 
 def trigger_of(tags: Mapping[str, str]) -> Trigger:

@@ -9,8 +9,15 @@ import dagster as dg
 import pytest
 
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, runs_in_flight, terminate_runs
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, PARTITION_TAG, run_tags
+from sync_pipeline.orchestration.instance import (
+    delete_old_runs,
+    keep_partitions,
+    move_partitions,
+    runs_in_flight,
+    terminate_runs,
+)
+from sync_pipeline.orchestration.members import FormerPartitions
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, PARTITION_TAG, PIPELINE_TAG, run_tags
 
 
 @dg.op
@@ -30,8 +37,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def ended_run(instance: dg.DagsterInstance) -> str:
-    return idle.execute_in_process(instance=instance).run_id
+def ended_run(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> str:
+    return idle.execute_in_process(instance=instance, tags=tags).run_id
 
 
 def run_in_flight(instance: dg.DagsterInstance, **tags: str) -> dg.DagsterRun:
@@ -41,16 +48,18 @@ def run_in_flight(instance: dg.DagsterInstance, **tags: str) -> dg.DagsterRun:
 
 
 def test_runs_that_ended_long_ago_go_with_their_logs_the_oldest_first(instance: dg.DagsterInstance):
-    runs = [ended_run(instance) for _ in range(3)]
-    flying = run_in_flight(instance)
+    ours = {PIPELINE_TAG: ["store_search"]}
+    runs = [ended_run(instance, {PIPELINE_TAG: "store_search"}) for _ in range(3)]
+    others = [ended_run(instance), ended_run(instance, {PIPELINE_TAG: "another"})]
+    flying = run_in_flight(instance, **{PIPELINE_TAG: "store_search"})
     now = datetime.now(UTC)
-    assert delete_old_runs(instance, older_than=now - timedelta(days=30), limit=10) == 0
+    assert delete_old_runs(instance, ours, older_than=now - timedelta(days=30), limit=10) == 0
     later = now + timedelta(minutes=1)
-    assert delete_old_runs(instance, older_than=later, limit=2) == 2
-    assert {run.run_id for run in instance.get_runs()} == {runs[2], flying.run_id}
+    assert delete_old_runs(instance, ours, older_than=later, limit=2) == 2
+    assert {run.run_id for run in instance.get_runs()} == {runs[2], flying.run_id, *others}
     assert instance.all_logs(runs[0]) == []
-    assert delete_old_runs(instance, older_than=later, limit=10) == 1
-    assert [run.run_id for run in instance.get_runs()] == [flying.run_id]
+    assert delete_old_runs(instance, ours, older_than=later, limit=10) == 1
+    assert {run.run_id for run in instance.get_runs()} == {flying.run_id, *others}
     assert instance.all_logs(flying.run_id)
 
 
@@ -59,6 +68,19 @@ def test_partitions_go_unless_wanted_or_in_use(instance: dg.DagsterInstance):
     run_in_flight(instance, **{PARTITION_TAG: "in-use"})
     assert keep_partitions(instance, "store_search_stores", ["wanted", "new"]) == ["removed"]
     assert set(instance.get_dynamic_partitions("store_search_stores")) == {"wanted", "in-use"}
+
+
+def test_partitions_of_the_former_set_are_moved_and_anothers_are_left(instance: dg.DagsterInstance):
+    former = FormerPartitions("stores", asset="search_index")
+    instance.add_dynamic_partitions("stores", ["abc", "of-another"])
+    # Another location has a set of that name: nothing shows that it was ours.
+    assert move_partitions(instance, former, "store_search_stores", ["abc", "new"]) == []
+    assert set(instance.get_dynamic_partitions("stores")) == {"abc", "of-another"}
+
+    instance.report_runless_asset_event(dg.AssetMaterialization("search_index"))
+    assert move_partitions(instance, former, "store_search_stores", ["abc", "new"]) == ["abc"]
+    assert list(instance.get_dynamic_partitions("stores")) == ["of-another"]
+    assert list(instance.get_dynamic_partitions("store_search_stores")) == ["abc"]
 
 
 def batch_of(run_id: str | None = None) -> SyncBatch:

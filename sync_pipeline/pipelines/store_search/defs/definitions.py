@@ -5,7 +5,7 @@ import dagster as dg
 from sync_pipeline.batches.requests import VERIFY
 from sync_pipeline.orchestration.members import PipelineDefinitions
 from sync_pipeline.pipelines.store_search.defs import assets, automation, checks
-from sync_pipeline.pipelines.store_search.defs.partitions import stores
+from sync_pipeline.pipelines.store_search.defs.partitions import former, stores
 from sync_pipeline.pipelines.store_search.types import EVENTS
 
 
@@ -21,4 +21,5 @@ def build() -> PipelineDefinitions:
         ),
         jobs={**automation.batch_jobs, EVENTS: automation.drain_events, VERIFY: automation.verify_indices},
         partitions=stores,
+        former=former,
     )
