@@ -1,7 +1,7 @@
 """Commands in forks of one process that has imported everything: a process for each, without the second of its start.
 
-`python -m sync_pipeline_tests.command_server SOCKET` serves; `run_forked` asks. What a command imports by itself, and
-when, is told by the tests that start it in a fresh interpreter (`architecture/`, `chaos/`, `toy/`).
+`python -m sync_pipeline_tests.command_server SOCKET [TOY]` serves; `run_forked` asks. What a command imports by itself,
+and when, is told by the tests that start it in a fresh interpreter (`architecture/`, `chaos/`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,25 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from sync_pipeline_tests.toy.made import register_toy
+
 MODULE = "sync_pipeline.cli"
 MAX_REQUEST = 1_000_000
 
 
 def run_forked(
-    words: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str, timeout: float
+    words: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: str,
+    timeout: float,
+    toy: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `sync-pipeline` with these words to its end. Raises TimeoutExpired after it was killed."""
+    """Runs `sync-pipeline` with these words to its end, with the ``toy`` of a folder in its registry.
+
+    Raises TimeoutExpired after it was killed.
+    """
     with (
         tempfile.TemporaryFile("w+") as given,
         tempfile.TemporaryFile("w+") as out,
@@ -40,7 +51,7 @@ def run_forked(
     ):
         given.write(stdin)
         given.seek(0)
-        server.connect(_server())
+        server.connect(_server(toy))
         asked = json.dumps({"words": list(words), "folder": str(folder), "environment": dict(environment)}).encode()
         socket.send_fds(server, [len(asked).to_bytes(4, "big")], [given.fileno(), out.fileno(), err.fileno()])
         server.sendall(asked)
@@ -58,14 +69,17 @@ def run_forked(
 
 
 @cache
-def _server() -> str:
-    """Starts the server of this process of the suite; returns its address. It ends with its parent."""
+def _server(toy: Path | None) -> str:
+    """Starts a server of this process of the suite; returns its address. It ends with its parent."""
     folder = tempfile.mkdtemp(prefix="commands-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     address = str(Path(folder) / "socket")
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-m", __spec__.name, address], env=kept, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", __spec__.name, address, *([] if toy is None else [str(toy)])],
+        env=kept,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -77,8 +91,10 @@ def _server() -> str:
 _KEPT: list[subprocess.Popen[bytes]] = []
 
 
-def serve(address: str) -> None:
+def serve(address: str, toy: Path | None = None) -> None:
     """Forks for each request, until stdin ends."""
+    if toy is not None:
+        register_toy(toy)
     _import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for who looks after a command
     with socket.socket(socket.AF_UNIX) as listener:
@@ -141,4 +157,4 @@ def _run(words: list[str], folder: str, environment: dict[str, str]) -> NoReturn
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], *map(Path, sys.argv[2:]))

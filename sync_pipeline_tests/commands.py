@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,27 +41,23 @@ class Commands:
     variables: dict[str, str]
     #: Whether they are forks of a process that has imported everything (`command_server`).
     forked: bool = False
+    #: The folder of a toy pipeline that forked ones have in their registry.
+    toy: Path | None = None
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG") if name in os.environ}
         return {**kept, "SYNC_PIPELINE_STATE_DIR": str(self.folder / "state"), **self.variables, **more}
 
-    def __call__(
-        self,
-        *words: str,
-        stdin: str = "",
-        timeout: float = 120,
-        module: str = MODULE,
-        before: Sequence[str] = (),
-        **more: str,
-    ) -> Answer:
-        """Runs a command to its end. ``module`` may be one that calls the command line, after words of its own."""
+    def __call__(self, *words: str, stdin: str = "", timeout: float = 120, **more: str) -> Answer:
+        """Runs a command to its end."""
         environment = self.environment(**more)
-        if self.forked and module == MODULE and not before:
-            done = run_forked(words, folder=self.folder, environment=environment, stdin=stdin, timeout=timeout)
+        if self.forked:
+            done = run_forked(
+                words, folder=self.folder, environment=environment, stdin=stdin, timeout=timeout, toy=self.toy
+            )
             return Answer(done.returncode, done.stdout, done.stderr)
         done = subprocess.run(
-            [sys.executable, "-m", module, *before, *words],
+            [sys.executable, "-m", MODULE, *words],
             cwd=self.folder,
             env=environment,
             input=stdin,

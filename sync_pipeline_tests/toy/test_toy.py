@@ -52,14 +52,13 @@ class Shelf:
 
     folder: Path
     commands: Commands
-    written: Path
     toy: Pipeline
     ledger: Ledger
     instance: dg.DagsterInstance
 
     def say(self, *words: str) -> Answer:
         """Runs `sync-pipeline` with the toy in its registry."""
-        return self.commands(*words, module="sync_pipeline_tests.toy.command", before=(str(self.written),))
+        return self.commands(*words)
 
     def answer(self, *words: str, status: int = 0) -> Any:
         said = self.say(*words, "--json")
@@ -125,9 +124,11 @@ def shelf(
             "ELASTICSEARCH_URL": elasticsearch_url,
             "TOY_FOLDER": str(folder),
         },
+        forked=True,
+        toy=written,
     )
-    with dg.instance_for_test() as instance:
-        made = Shelf(folder, commands, written, toy, ledger, instance)
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = Shelf(folder, commands, toy, ledger, instance)
         made.write(NOTES)
         yield made
 

@@ -47,7 +47,7 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster instance of the test's own."""
-    with dg.instance_for_test() as made:
+    with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 
