@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sync_pipeline.errors import UsageError
 from sync_pipeline.private_files import make_private
+from sync_pipeline.terminal_text import escaped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,7 @@ def _logger(name: str) -> Any:
                     structlog.processors.add_log_level,
                     structlog.processors.TimeStamper(fmt="iso", utc=True),
                     structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+                    lambda _, __, line: escaped(str(line)),
                 ],
                 wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[target.level]),
                 logger_factory=structlog.WriteLoggerFactory(target.stream),

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         None, repr=False, description="The search cluster; none means the embedded one."
     )
     elasticsearch_api_key: SecretStr | None = None
+    elasticsearch_ca_certs: Path | None = Field(
+        None, description="A PEM file of certificates to trust instead of the system's."
+    )
     bigcommerce_api_url: AnyHttpUrl = Field(
         AnyHttpUrl(PUBLIC_BIGCOMMERCE_API), description="Base of the BigCommerce API; `/stores/{hash}/v3/…` is added."
     )
@@ -87,6 +90,12 @@ class Settings(BaseSettings):
         if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
             raise ValueError("has characters that a header cannot have")
         return value
+
+    @field_validator("elasticsearch_ca_certs")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        # Processes that `dev` starts work in other folders.
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("log_level")
     @classmethod

@@ -26,6 +26,8 @@ OUTCOMES = (
     *("missing", "extra", "differing", "repaired"),
 )
 COLUMNS = ("id", "pipeline", "scope", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
+#: What a narrow terminal goes without, the first first.
+SPARE_COLUMNS = ("pipeline", "attempt", "trigger", "seconds", "mode")
 
 
 @app.command("list")
@@ -43,7 +45,7 @@ def list_batches(
         name = None if chosen is None else chosen.name
         found = here.ledger.list(pipeline=name, scope=full_scope, status=status, limit=limit)
     rows = [batch_fields(batch) if as_json else batch_row(batch) for batch in found]
-    emit_rows(rows, COLUMNS, as_json=as_json, empty="no batches")
+    emit_rows(rows, COLUMNS, as_json=as_json, empty="no batches", brief=True, spare=SPARE_COLUMNS)
 
 
 @app.command()
@@ -140,7 +142,7 @@ def batch_row(batch: SyncBatch) -> dict[str, Any]:
         "trigger": batch.trigger,
         "status": batch.status,
         "attempt": batch.attempt,
-        "requested": f"{batch.requested_at:%Y-%m-%d %H:%M:%S}",
+        "requested": f"{batch.requested_at:%Y-%m-%d %H:%M}",
         "seconds": batch_seconds(batch),
         "result": (batch.error or {}).get("message") or totals(batch.counts),
     }

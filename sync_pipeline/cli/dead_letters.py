@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json, Number, PipelineName, ScopeName, Store, selection
-from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, say
-from sync_pipeline.cli.streams import speaks_utf8
+from sync_pipeline.cli.output import emit_fields, emit_json, emit_json_line, emit_rows, say
 from sync_pipeline.cli.sync import report, run_here
 from sync_pipeline.delivery.dead_letters import LetterState, end_letter, find_letters, get_letter, stream_letters
 from sync_pipeline.delivery.replay import replay
@@ -41,7 +38,14 @@ def list_letters(
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters list") as here:
         found = find_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state, limit=limit)
-    emit_rows([_fields(letter) for letter in found], COLUMNS, as_json=as_json, empty="no dead letters")
+    emit_rows(
+        [_fields(letter) for letter in found],
+        COLUMNS,
+        as_json=as_json,
+        empty="no dead letters",
+        brief=True,
+        spare=("scope", "attempts"),
+    )
 
 
 @app.command()
@@ -84,8 +88,7 @@ def export(store: Store = None, pipeline: PipelineName = None, scope: ScopeName 
     chosen, full_scope = selection(store, pipeline, scope)
     with environment("dead-letters export") as here:
         for letter in stream_letters(here.ledger, pipeline=chosen and chosen.name, scope=full_scope, state=state):
-            line = {**_fields(letter), "payload": _payload(letter)}
-            sys.stdout.write(json.dumps(line, default=str, ensure_ascii=not speaks_utf8(sys.stdout)) + "\n")
+            emit_json_line({**_fields(letter), "payload": _payload(letter)})
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:

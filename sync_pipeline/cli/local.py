@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ import typer
 
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
-from sync_pipeline.cli.output import emit_json, errors, say
+from sync_pipeline.cli.output import emit_json, remark, say
 from sync_pipeline.errors import ServiceUnavailableError, one_line
 from sync_pipeline.local.api_service import run_api
 from sync_pipeline.local.dagster_services import run_dagster
@@ -95,7 +96,7 @@ def env(as_json: Json = False) -> None:
         emit_json(exports)
         return
     for name, value in exports.items():
-        say(f"export {name}={shlex.quote(value)}")
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")  # exactly: a shell reads it
 
 
 @db.callback()
@@ -149,9 +150,9 @@ def _watch(here: Environment, stop: threading.Event) -> None:
         except ServiceUnavailableError as error:
             trouble = one_line(error)
         if trouble and trouble != told:
-            errors.print(trouble)
+            remark(trouble)
         told = trouble
         for name, service in here.engines.status().items():
             if last.get(name, "ready") != service.state:
-                errors.print(f"{name} is {service.state}{': ' + service.error if service.error else ''}")
+                remark(f"{name} is {service.state}{': ' + service.error if service.error else ''}")
             last[name] = service.state

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from sync_pipeline.cli.commands import LazyGroup
-from sync_pipeline.cli.output import errors
+from sync_pipeline.cli.output import remark, report_error
 from sync_pipeline.cli.streams import accept_any_text, exit_after
 from sync_pipeline.errors import SyncPipelineError, one_line
 
@@ -44,14 +44,14 @@ def _run() -> int:
         _complain(one_line(error))
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("stopped")
+        remark("stopped")
         return 130
     return status if isinstance(status, int) else 0
 
 
 def _complain(line: str) -> None:
     with suppress(OSError):  # the exit status says it, too
-        errors.print(f"error: {line}")
+        report_error(line)
 
 
 def _path(error: Exception) -> str:

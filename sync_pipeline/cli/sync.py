@@ -23,8 +23,9 @@ from sync_pipeline.batches.states import Status
 from sync_pipeline.cli.batches import batch_fields, batch_seconds, scope_words, totals
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import ConfirmDeletes, Delay, Enqueue, Json, PipelineName, ScopeName, Store, target
-from sync_pipeline.cli.output import emit_json, emit_rows, errors, say, warn
+from sync_pipeline.cli.output import emit_json, emit_rows, is_watched, report_error, say, warn
 from sync_pipeline.errors import SyncPipelineError, UsageError
+from sync_pipeline.terminal_text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -150,22 +151,20 @@ def report(batch: SyncBatch, *, as_json: bool) -> None:
         )
     if batch.status != Status.COMPLETED:
         error = batch.error or {}
-        errors.print(
-            f"error: batch {batch.id} ({batch.type} of {scope_words(batch.scope)}) failed: {error.get('message')}"
-        )
+        report_error(f"batch {batch.id} ({batch.type} of {scope_words(batch.scope)}) failed: {error.get('message')}")
 
 
 @contextmanager
 def _progress(ledger: Ledger, batch: SyncBatch) -> Iterator[None]:
     """Shows the running figures of the batch while the block works; nothing without a terminal."""
-    if not errors.is_terminal:
+    if not is_watched():
         yield
         return
     done = threading.Event()
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        TextColumn("{task.fields[stats]}"),
+        TextColumn("{task.fields[stats]}", markup=False),
         TimeElapsedColumn(),
     )
     # Dagster sends what a run writes to stderr into its log; the bar keeps the terminal by a descriptor of its own.
@@ -202,14 +201,14 @@ def _stats(batch: SyncBatch) -> str:
     parts = []
     for part in batch.planned or ():
         if part in batch.counts:
-            parts.append(f"[green]✓[/] {part}")
+            parts.append(f"✓ {part}")
         elif part in batch.progress:
             stats = batch.progress[part]
             total = f" of {stats['total']}" if stats.get("total") else ""
             # A verify looks again at what differs before it says so.
             again = f", {stats['suspects']} of them again" if stats.get("suspects") else ""
             parts.append(f"{part} {stats.get('read', 0)}{total}{again}")
-    return " · ".join(parts) or batch.status
+    return escaped(" · ".join(parts) or batch.status)
 
 
 def leave_to_daemon(here: Environment, request: BatchRequest, *, as_json: bool) -> None:

@@ -75,7 +75,8 @@ def tell(report: dict[str, Any]) -> None:
     words, rules = batch["counts"]["stop_words"]["words"], batch["counts"]["synonyms"]["rules"]
     say(f"  {words} stop words, {rules} synonym rules")
     for query, rows in report["searches"].items():
-        say(f"\nsearch {query!r} ({SEARCHES[query]})")
+        say("")
+        say(f"search {query!r} ({SEARCHES[query]})")
         for row in rows:
             say(f"  {row['id']:<12} {row['name']}" + (f"  {row['price']}" if row["price"] else ""))
     say("")

@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors, describe
+from sync_pipeline.connectors.elasticsearch.tls import trusting
 from sync_pipeline.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from elasticsearch import AsyncElasticsearch
 
@@ -52,28 +54,41 @@ class ClusterInfo:
 class SearchCluster:
     """One Elasticsearch cluster. Use it as an async context manager, or call ``close()``.
 
-    ``url`` may carry a user name and password; ``api_key`` is the base64 form that Elasticsearch hands out.
+    ``url`` may carry a user name and password; ``api_key`` is the base64 form that Elasticsearch hands out;
+    ``ca_certs`` is a PEM file of certificates to trust instead of the system's (raises CertificatesError).
     ``request_timeout`` is in seconds. ``client`` never tries again on its own: it is for calls whose caller has a
     back-off, and for those that must not be made twice.
     """
 
-    def __init__(self, *, url: str, api_key: str | None = None, request_timeout: float = REQUEST_TIMEOUT) -> None:
-        from elasticsearch import AsyncElasticsearch, OrjsonSerializer  # noqa: PLC0415 - 0.3 CPU-s
+    def __init__(
+        self,
+        *,
+        url: str,
+        api_key: str | None = None,
+        ca_certs: Path | None = None,
+        request_timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        from elastic_transport.client_utils import DEFAULT  # noqa: PLC0415 - 0.3 CPU-s, with the client
+        from elasticsearch import AsyncElasticsearch, OrjsonSerializer  # noqa: PLC0415
 
         from sync_pipeline.connectors.elasticsearch.patience import PatientTransport  # noqa: PLC0415 - imports the client
 
         parts = urlsplit(url)
+        if parts.port is None:
+            # The client wants one; whoever writes an address expects that of its scheme.
+            parts = parts._replace(netloc=f"{parts.netloc}:{443 if parts.scheme == 'https' else 80}")
         #: Host and port, for messages; never the credentials.
         self.host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
         #: The vendor's client. Wrap every call of it in ``errors()``.
         self.client: AsyncElasticsearch = AsyncElasticsearch(
-            url,
+            parts.geturl(),
             api_key=api_key,
             request_timeout=request_timeout,
             max_retries=0,
             retry_on_timeout=False,
             serializer=OrjsonSerializer(),
             transport_class=PatientTransport,
+            ssl_context=trusting(ca_certs) if ca_certs is not None and parts.scheme == "https" else DEFAULT,
         )
         passing = {"retry_on_status": PASSING, "retry_on_timeout": True}
         #: The same client for calls that change nothing: tried up to four times with back-off.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_pipeline.connectors.elasticsearch.shards import is_unavailable
+from sync_pipeline.connectors.elasticsearch.tls import distrust
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
 
 
@@ -82,7 +83,7 @@ def describe(error: Exception) -> Failure:
         case SerializationError():
             return Failure("gave an answer that is not (whole) JSON")
         case _:
-            return Failure(f"cannot be reached: {one_line(error, 300)}")
+            return Failure(distrust(error) or f"cannot be reached: {one_line(error, 300)}")
 
 
 def _reason(body: Any) -> tuple[str, str]:

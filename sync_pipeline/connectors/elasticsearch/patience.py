@@ -1,7 +1,8 @@
 """Trying a call again: growing pauses, or those that the server asks for.
 
 What belongs here: the vendor's transport with what it lacks. elastic-transport 9 tries again without any pause after an
-answer such as 429 or 503, knows no ``Retry-After``, and nothing of answers that lack shards. What does not: which calls
+answer such as 429 or 503, knows no ``Retry-After``, and nothing of answers that lack shards; and it tries again where
+the certificate is not trusted. What does not: which calls
 may be made twice (cluster.py). Imports the vendor's client (0.3 CPU-s), so import this only where a connection is made.
 """
 
@@ -16,6 +17,7 @@ from elastic_transport.client_utils import DEFAULT, resolve_default
 from sync_pipeline.backoff import Backoff
 from sync_pipeline.connectors.elasticsearch.failures import seconds
 from sync_pipeline.connectors.elasticsearch.shards import lacks_shards
+from sync_pipeline.connectors.elasticsearch.tls import distrust
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,7 +48,7 @@ class PatientTransport(AsyncTransport):
             try:
                 answer = await super().perform_request(method, target, max_retries=0, **options)
             except (ConnectionError, ConnectionTimeout) as error:
-                if tried > retries or (isinstance(error, ConnectionTimeout) and not timeouts):
+                if tried > retries or (isinstance(error, ConnectionTimeout) and not timeouts) or distrust(error):
                     raise
             else:
                 asked = seconds(answer.meta.headers.get("retry-after")) or 0.0

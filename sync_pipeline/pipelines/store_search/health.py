@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sync_pipeline.connectors.elasticsearch.health import cluster_health
+from sync_pipeline.connectors.elasticsearch.privileges import missing_privileges
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
 from sync_pipeline.health import look
 
@@ -22,6 +23,7 @@ def findings(runtime: StoreSearch) -> Sequence[Finding]:
     """Looks at the cluster and asks BigCommerce about each store. Raises what listing the stores raises."""
     return [
         look("search cluster", lambda: asyncio.run(_search_cluster(runtime))),
+        look("search key", lambda: asyncio.run(_search_key(runtime))),
         *[
             look(f"store {store.hash}", lambda store_hash=store.hash: _store(runtime, store_hash))
             for store in runtime.stores.list()
@@ -39,6 +41,16 @@ async def _search_cluster(runtime: StoreSearch) -> str:
     if state.disk_free is not None and state.disk_free < DISK_FREE_WARNING:
         raise ServiceUnavailableError(f"Elasticsearch {info.version} is nearly full{free}")
     return f"Elasticsearch {info.version}, {state.status}{free}"
+
+
+async def _search_key(runtime: StoreSearch) -> str:
+    async with runtime.cluster() as cluster:
+        missing = await missing_privileges(cluster)
+    if missing is None:
+        return "the cluster has no security: nothing to check"
+    if missing:
+        raise SyncPipelineError(f"the key or user lacks {', '.join(missing)}: give it these rights")
+    return "may do all that is needed"
 
 
 def _store(runtime: StoreSearch, store_hash: str) -> str:

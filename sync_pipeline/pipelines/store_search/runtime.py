@@ -38,7 +38,9 @@ class StoreSearch:
         """Returns a connection to the search cluster, to be used as an async context manager."""
         key = self.settings.elasticsearch_api_key
         return SearchCluster(
-            url=str(self.settings.elasticsearch_url), api_key=None if key is None else key.get_secret_value()
+            url=str(self.settings.elasticsearch_url),
+            api_key=None if key is None else key.get_secret_value(),
+            ca_certs=self.settings.elasticsearch_ca_certs,
         )
 
     def catalog(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -44,6 +45,7 @@ class StubServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.connections = 0
         self.requests: list[Request] = []
         self.answers: deque[Answer] = deque()
         self.stopping = threading.Event()
@@ -67,8 +69,8 @@ class StubServer:
 
 
 @contextmanager
-def running_stub_server() -> Iterator[StubServer]:
-    """A stub server on a free port for the time of the context."""
+def running_stub_server(tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
+    """A stub server on a free port for the time of the context; ``tls`` makes it one of HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -95,12 +97,20 @@ def running_stub_server() -> Iterator[StubServer]:
 
         do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = handle_any  # noqa: N815
 
+        def handle(self) -> None:
+            stub.connections += 1
+            with suppress(ssl.SSLError, ConnectionError):  # a client that does not trust hangs up
+                super().handle()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    stub = StubServer(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        # Not in accept(): a handshake that fails would end the server.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    stub = StubServer(f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -11,6 +11,7 @@ from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.health import cluster_health
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
+from sync_pipeline.connectors.elasticsearch.privileges import missing_privileges
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.connectors.elasticsearch.stores import new_index
 from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, StubServer
@@ -127,6 +128,20 @@ async def test_health_names_the_indices_that_take_no_writes(indices: StoreIndice
         index=name, settings={"index.blocks.read_only_allow_delete": True}
     )
     assert (await cluster_health(indices.cluster, indices=pattern)).read_only == [name]
+
+
+@pytest.mark.real_elasticsearch
+async def test_cluster_without_security_has_no_rights_to_lack(cluster: SearchCluster) -> None:
+    assert await missing_privileges(cluster) is None
+
+
+async def test_rights_that_a_key_lacks_are_named(stub: StubServer, stub_cluster: SearchCluster) -> None:
+    held = {"cluster": {"monitor": True, "manage_search_synonyms": False}}
+    stub.answer(Answer(body={**held, "index": {"store-*": {"read": True, "write": False, "manage": True}}}))
+    assert await missing_privileges(stub_cluster) == ["manage_search_synonyms on the cluster", "write on store-*"]
+    stub.answer(Answer(403, {"error": {"type": "security_exception", "reason": "no"}, "status": 403}))
+    with pytest.raises(ServiceUnavailableError, match="asking what the key may do"):
+        await missing_privileges(stub_cluster)
 
 
 def test_the_client_is_not_imported_before_a_cluster_is_built() -> None:
