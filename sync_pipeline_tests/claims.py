@@ -35,6 +35,8 @@ INVARIANTS: dict[str, Invariant] = {
             "1.3": Claim("Nothing counts as done before the destination acknowledged it."),
             "1.4": Claim("What a dead run had claimed is closed as lost, and can be taken again."),
             "1.5": Claim("After kill -9 anywhere and a restart, the work ends in the right state."),
+            "1.6": Claim("A batch and its run end together, whatever ends either; *Terminate* cancels in every state."),
+            "1.7": Claim("A batch gets no second run while an earlier one may still work."),
         },
     ),
     "2": Invariant(

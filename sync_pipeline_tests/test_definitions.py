@@ -49,9 +49,7 @@ def test_every_batch_type_has_a_job_of_its_parts(definitions: dg.Definitions, ba
 
 def test_the_sensors_are_on_by_themselves(definitions: dg.Definitions):
     sensors = {sensor.name: sensor.default_status for sensor in definitions.sensors or []}
-    assert sensors == dict.fromkeys(
-        ["pending_batches", "waiting_events", "failed_runs", "cancelled_runs"], dg.DefaultSensorStatus.RUNNING
-    )
+    assert sensors == dict.fromkeys(["pending_batches", "waiting_events"], dg.DefaultSensorStatus.RUNNING)
 
 
 def test_the_schedules_are_on_by_themselves(definitions: dg.Definitions):

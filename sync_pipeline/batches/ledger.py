@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from sync_pipeline.batches.base import RECORD_VERSION
 from sync_pipeline.batches.database import reachable
+from sync_pipeline.batches.failures import INTERRUPTED
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.next_runs import lock_schedule, move_on
 from sync_pipeline.batches.rows import check_scope, pending_row
@@ -147,10 +148,11 @@ class Ledger:
         with self.session() as session:
             return session.scalars(query).all()
 
-    def claim(self, batch_id: int, *, run_id: str, planned: Sequence[str]) -> SyncBatch:
+    def claim(self, batch_id: int, *, run_id: str, planned: Sequence[str], attempt: int | None = None) -> SyncBatch:
         """Takes the pending batch for a run, atomically. ``planned`` names the parts that the run will do.
 
-        Raises BatchNotFoundError, or BatchNotPendingError saying what the batch is instead.
+        A run that was started for one ``attempt`` takes no other: that one has a run of its own. Raises
+        BatchNotFoundError, or BatchNotPendingError saying what the batch is instead.
         """
         with self.session() as session:
             row = session.scalar(
@@ -159,6 +161,7 @@ class Ledger:
                     SyncBatch.id == batch_id,
                     SyncBatch.status.in_(status_before(Event.CLAIM)),
                     or_(SyncBatch.dagster_run_id.is_(None), SyncBatch.dagster_run_id == run_id),
+                    SyncBatch.attempt == (SyncBatch.attempt if attempt is None else attempt),
                 )
                 .values(
                     status=Status.PROCESSING.value,
@@ -172,6 +175,8 @@ class Ledger:
         if row is not None:
             return row
         found = self.get(batch_id)
+        if attempt is not None and found.attempt != attempt:
+            raise BatchNotPendingError(f"attempt {attempt} of batch {batch_id} is over: this part is not run")
         reason = "reserved for another run" if found.status == Status.PENDING else found.status
         raise BatchNotPendingError(f"batch {batch_id} is {reason}, not pending: it is not run again")
 
@@ -202,7 +207,10 @@ class Ledger:
         exit_status: int = 1,
         retry: Retry = Retry.NEVER,
     ) -> SyncBatch:
-        """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over."""
+        """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over.
+
+        An attempt that was interrupted does not count: the batch gets one more.
+        """
         error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash, "exit_status": exit_status}
         return self._end(batch, Event.FAIL, {**error, "retry": retry.value, "at": self.clock.now().isoformat()})
 
@@ -242,7 +250,9 @@ class Ledger:
     def _end(self, batch: SyncBatch, event: Event, error: dict[str, Any] | None) -> SyncBatch:
         after = next_status(Status(batch.status), event)
         now = self.clock.now()
-        values = {"status": after.value, "finished_at": now, "error": error}
+        values: dict[str, Any] = {"status": after.value, "finished_at": now, "error": error}
+        if error is not None and error["kind"] == INTERRUPTED.kind:
+            values["max_attempts"] = SyncBatch.max_attempts + 1
         with self.session() as session:
             schedule = lock_schedule(session, batch.schedule_id)
             if schedule is not None:

@@ -14,11 +14,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.failures import Failure, describe
 from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, NoLane, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
-from sync_pipeline.errors import Retry, SyncPipelineError, one_line
+from sync_pipeline.errors import one_line
 from sync_pipeline.logs import Log
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ log = Log("sync_pipeline.batches")
 class Run:
     """One run as the ledger sees it: its id, the parts it plans, and its batch.
 
-    ``batch`` is the number of the batch that it carries or, of a run that carries none, the request of one.
+    ``batch`` is the number of the batch that it carries or, of a run that carries none, the request of one; ``attempt``
+    the only attempt of it that the run may take, where it was started for one.
     """
 
     run_id: str
     planned: tuple[str, ...]
     batch: int | BatchRequest
+    attempt: int | None = None
 
 
 @dataclass
@@ -79,10 +82,12 @@ def batch_part(
     lane: LaneName | None = None,
     lane_wait: timedelta = LANE_WAIT,
     pause: Callable[[float], None] = time.sleep,
+    describe: Callable[[BaseException], Failure] = describe,
 ) -> Iterator[BatchPart]:
     """Claims or continues the run's batch, holds its lane while the block works, and closes the batch when due.
 
     ``lane`` is the batch's own unless another is given. One that has none works beside whoever holds the scope's lanes.
+    ``describe`` says what the ledger keeps of what the block raises.
     Raises BatchNotFoundError, BatchNotPendingError, LaneBusyError; re-raises what the block raises, after closing.
     """
     batch = _claim(ledger, run)
@@ -96,7 +101,7 @@ def batch_part(
             ledger.complete(part.batch)
             log.info("batch completed", batch=batch.id, store=batch.store_hash, run=run.run_id)
     except BaseException as error:
-        _close_failed(ledger, batch, error)
+        _close_failed(ledger, batch, describe(error))
         raise
 
 
@@ -104,7 +109,7 @@ def _claim(ledger: Ledger, run: Run) -> SyncBatch:
     batch = ledger.of_run(run.run_id)
     if batch is None or batch.status == Status.PENDING:
         number = batch.id if batch else run.batch if isinstance(run.batch, int) else ledger.request(run.batch).id
-        return ledger.claim(number, run_id=run.run_id, planned=run.planned)
+        return ledger.claim(number, run_id=run.run_id, planned=run.planned, attempt=run.attempt)
     if batch.status != Status.PROCESSING:
         raise BatchNotPendingError(f"batch {batch.id} of this run is already {batch.status}: this part is not run")
     return batch
@@ -155,8 +160,7 @@ def _beating(part: BatchPart) -> Iterator[None]:
     beat()
 
 
-def _close_failed(ledger: Ledger, batch: SyncBatch, error: BaseException) -> None:
-    failure = describe(error)
+def _close_failed(ledger: Ledger, batch: SyncBatch, failure: Failure) -> None:
     log.error(
         "batch failed", batch=batch.id, scope=batch.scope, type=batch.type, kind=failure.kind, error=failure.message
     )
@@ -166,22 +170,3 @@ def _close_failed(ledger: Ledger, batch: SyncBatch, error: BaseException) -> Non
         return  # closed by another meanwhile, with its own reason
     except LedgerUnavailableError as away:
         log.error("batch left open for the reaper", batch=batch.id, error=one_line(away))
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What the ledger keeps of an error, as ``Ledger.fail`` takes it."""
-
-    kind: str
-    message: str
-    exit_status: int
-    retry: Retry
-
-
-def describe(error: BaseException) -> Failure:
-    """Reads what the ledger keeps of an error. One that nobody foresaw may pass; the end of a run is a decision."""
-    if isinstance(error, SyncPipelineError):
-        return Failure(error.kind, one_line(error), error.exit_status, error.retry)
-    if not isinstance(error, Exception):  # KeyboardInterrupt, Dagster's termination of the run
-        return Failure("cancelled", "the run was terminated", 1, Retry.PERSON)
-    return Failure("internal", one_line(f"{type(error).__name__}: {error}"), 1, Retry.LATER)

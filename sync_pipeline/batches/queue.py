@@ -5,16 +5,17 @@ Read by the sensors and before every command that runs a batch; one query each.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
 
+from sync_pipeline.batches.failures import lost
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.states import Status
-from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,6 +30,12 @@ RESERVATION_EXPIRES_AFTER = timedelta(minutes=5)
 
 #: A batch that may start is started within some seconds, when there is room for a run.
 WAITS_LONG = timedelta(seconds=20)
+
+
+#: A heartbeat that lies as far ahead is one of a run that died before PostgreSQL's clock was set back.
+SILENT = (SyncBatch.status == Status.PROCESSING.value) & ~SyncBatch.heartbeat_at.between(
+    func.now() - STALE_AFTER, func.now() + STALE_AFTER
+)
 
 
 def due(
@@ -67,6 +74,30 @@ def due(
         ).all()
 
 
+def with_runs(ledger: Ledger, pipelines: Collection[str], *, limit: int = 500) -> Sequence[SyncBatch]:
+    """Returns the unfinished batches that may have a run, the oldest first: at work, reserved, or pending and due."""
+    pending = (SyncBatch.status == Status.PENDING.value) & or_(
+        SyncBatch.dagster_run_id.is_not(None),
+        SyncBatch.not_before.is_(None),
+        SyncBatch.not_before <= ledger.clock.now(),
+    )
+    query = (
+        select(SyncBatch)
+        .where(or_(SyncBatch.status == Status.PROCESSING.value, pending), SyncBatch.pipeline.in_(pipelines))
+        .order_by(SyncBatch.id)
+        .limit(limit)
+    )
+    with ledger.session() as session:
+        return session.scalars(query).all()
+
+
+def find_all(ledger: Ledger, numbers: Collection[int]) -> dict[int, SyncBatch]:
+    """Returns the batches of these numbers that there are, by number."""
+    with ledger.session() as session:
+        found = session.scalars(select(SyncBatch).where(SyncBatch.id.in_(numbers))).all() if numbers else []
+    return {batch.id: batch for batch in found}
+
+
 def kept_waiting(ledger: Ledger) -> bool:
     """Returns whether a batch that may start has waited for long.
 
@@ -100,38 +131,36 @@ def worked_since(ledger: Ledger, scope: str, lane: LaneName, moment: datetime) -
         return session.scalar(later.limit(1)) is not None
 
 
+def stalled(ledger: Ledger) -> Sequence[SyncBatch]:
+    """Returns the processing batches whose run has given no sign of life for 30 s, the oldest first.
+
+    Each has stalled since its ``heartbeat_at``. Where a Dagster daemon works, its reaper closes them within seconds.
+    """
+    with ledger.session() as session:
+        return session.scalars(select(SyncBatch).where(SILENT).order_by(SyncBatch.id)).all()
+
+
 def reap(ledger: Ledger) -> Sequence[SyncBatch]:
     """Fails batches whose run is silent for 30 s, or never claimed its reserved batch; returns them.
 
-    By PostgreSQL's clock, whatever the machines' say. A heartbeat that lies as far ahead is one of a run that died
-    before that clock was set back. A row that somebody holds locked is left for the next time: it delays no other.
+    By PostgreSQL's clock, whatever the machines' say. A row that somebody holds locked is left for the next time: it
+    delays no other.
     """
-    now = func.now()
-    silent = (SyncBatch.status == Status.PROCESSING.value) & ~SyncBatch.heartbeat_at.between(
-        now - STALE_AFTER, now + STALE_AFTER
-    )
     abandoned = (
         (SyncBatch.status == Status.PENDING.value)
         & SyncBatch.dagster_run_id.is_not(None)
         # A reservation of an earlier release has no sign of life.
-        & (func.coalesce(SyncBatch.heartbeat_at, SyncBatch.requested_at) < now - RESERVATION_EXPIRES_AFTER)
+        & (func.coalesce(SyncBatch.heartbeat_at, SyncBatch.requested_at) < func.now() - RESERVATION_EXPIRES_AFTER)
     )
     with ledger.session() as session:
         found = session.scalars(
-            select(SyncBatch).where(or_(silent, abandoned)).order_by(SyncBatch.id).with_for_update(skip_locked=True)
+            select(SyncBatch).where(or_(SILENT, abandoned)).order_by(SyncBatch.id).with_for_update(skip_locked=True)
         ).all()
     reaped = []
     for batch in found:
-        message = "its run gave no sign of life for 30 s" if batch.started_at else "its run never started"
+        what = "its run gave no sign of life for 30 s" if batch.started_at else "its run never started"
         try:
-            reaped.append(
-                ledger.fail(
-                    batch,
-                    kind="lost",
-                    message=f"{message}: `sync-pipeline batches retry {batch.id}`",
-                    retry=Retry.LATER,
-                )
-            )
+            reaped.append(ledger.fail(batch, **asdict(lost(batch.id, what))))
         except BatchLostError:
             continue  # it ended, or another reaper was first
     return reaped

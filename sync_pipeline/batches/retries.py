@@ -6,17 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from sync_pipeline.backoff import Backoff
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED
 from sync_pipeline.batches.ledger import BatchLostError
-from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.models import BatchAttempt, SyncBatch
 from sync_pipeline.batches.rows import request_of
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sync_pipeline.batches.ledger import Ledger
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 RESTS = Backoff(first=30.0, cap=15 * 60.0, jitter=0.0)
 
 
-def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
+def retry_failed(ledger: Ledger, wait: Callable[[SyncBatch], bool] = lambda _: False) -> Sequence[SyncBatch]:
     """Makes failed batches pending that have attempts left, failed for what may pass, and have rested; returns them.
 
-    A row that somebody holds locked is left for the next time: it delays no other.
+    Those that ``wait`` holds back are looked at again the next time, as is a row that somebody holds locked: it delays
+    no other.
     """
     now = ledger.clock.now()
     query = (
@@ -41,9 +43,13 @@ def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
         .order_by(SyncBatch.id)
     )
     with ledger.session() as session:
-        rested = [batch.id for batch in session.scalars(query) if _has_rested(batch, now)]
+        candidates = session.scalars(query).all()
+    rested = [batch.id for batch in candidates if _has_rested(batch, now) and not wait(batch)]
+    if not rested:
+        return []
+    with ledger.session() as session:
         ready = select(SyncBatch.id).where(SyncBatch.id.in_(rested)).order_by(SyncBatch.id)
-        free = session.scalars(ready.with_for_update(skip_locked=True)).all() if rested else []
+        free = session.scalars(ready.with_for_update(skip_locked=True)).all()
     again = []
     for number in free:
         try:
@@ -51,6 +57,16 @@ def retry_failed(ledger: Ledger) -> Sequence[SyncBatch]:
         except (IllegalTransitionError, BatchLostError):
             continue  # somebody else was first
     return again
+
+
+def leave_to_person(ledger: Ledger, batch: SyncBatch) -> None:
+    """Corrects a batch that was closed as lost though a person had terminated its run: nothing retries it by itself."""
+    words = {"kind": CANCELLED.kind, "message": CANCELLED.message, "retry": CANCELLED.retry.value}
+    error = {**(batch.error or {}), **words}
+    with ledger.session() as session:
+        for rows, number in ((SyncBatch, SyncBatch.id), (BatchAttempt, BatchAttempt.batch_id)):
+            same = (number == batch.id, rows.attempt == batch.attempt, rows.status == Status.FAILED.value)
+            session.execute(update(rows).where(*same).values(error=error))
 
 
 def run_again(ledger: Ledger, batch_id: int, *, run_id: str) -> SyncBatch:
@@ -68,4 +84,6 @@ def run_again(ledger: Ledger, batch_id: int, *, run_id: str) -> SyncBatch:
 
 
 def _has_rested(batch: SyncBatch, now: datetime) -> bool:
+    if (batch.error or {}).get("kind") == INTERRUPTED.kind:
+        return True  # nothing went wrong that could pass
     return batch.finished_at is not None and now >= batch.finished_at + timedelta(seconds=RESTS.wait(batch.attempt))

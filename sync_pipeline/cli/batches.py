@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.batches.queue import reap
+from sync_pipeline.batches.queue import reap, stalled
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.cli.environment import environment
@@ -44,7 +44,9 @@ def list_batches(
     with environment("batches list") as here:
         name = None if chosen is None else chosen.name
         found = here.ledger.list(pipeline=name, scope=full_scope, status=status, limit=limit)
-    rows = [batch_fields(batch) if as_json else batch_row(batch) for batch in found]
+        silent = {batch.id for batch in stalled(here.ledger)}
+    fields = batch_fields if as_json else batch_row
+    rows = [fields(batch, stalled=batch.id in silent) for batch in found]
     emit_rows(rows, COLUMNS, as_json=as_json, empty="no batches", brief=True, spare=SPARE_COLUMNS)
 
 
@@ -54,10 +56,11 @@ def show(batch_id: Number, as_json: Json = False) -> None:
     with environment("batches show") as here:
         batch = here.ledger.get(batch_id)
         attempts = here.ledger.attempts(batch_id)
+        fields = batch_fields(batch, stalled=batch_id in {silent.id for silent in stalled(here.ledger)})
     if as_json:
-        emit_json({**batch_fields(batch), "attempts": [attempt_fields(attempt) for attempt in attempts]})
+        emit_json({**fields, "attempts": [attempt_fields(attempt) for attempt in attempts]})
         return
-    emit_fields(batch_fields(batch), as_json=False)
+    emit_fields(fields, as_json=False)
     for attempt in attempts:
         error = (attempt.error or {}).get("message", "")
         say(f"attempt {attempt.attempt}: {attempt.status} {attempt.finished_at:%Y-%m-%d %H:%M:%S} {error}".rstrip())
@@ -93,7 +96,7 @@ def _stop_runs(here: Environment, batch: SyncBatch) -> None:
 
     here.become_dagster()
     try:
-        terminate_runs(batch)
+        terminate_runs(batch, here.ledger.attempts(batch.id))
     except DagsterStorageUnavailableError as error:
         warn(f"a run of batch {batch.id} that there may be was not told to stop, it ends at its next write: {error}")
 
@@ -115,14 +118,15 @@ def stats(as_json: Json = False) -> None:
         say(f"store {store}: {number} failed")
 
 
-def batch_fields(batch: SyncBatch) -> dict[str, Any]:
-    """Returns the batch as every machine-readable answer gives it."""
+def batch_fields(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
+    """Returns the batch as every machine-readable answer gives it. ``stalled``: its run has fallen silent."""
     names = (
         *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "options", "trigger", "status"),
         *("is_scheduled", "schedule_id", "next_run_at", "not_before", "attempt", "max_attempts", "dagster_run_id"),
         *("requested_at", "started_at", "finished_at", "heartbeat_at", "planned", "counts", "progress", "error"),
     )
-    return {name: getattr(batch, name) for name in names}
+    fields = {name: getattr(batch, name) for name in names}
+    return {**fields, "stalled_since": batch.heartbeat_at if stalled else None}
 
 
 def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
@@ -131,8 +135,8 @@ def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
     return {name: getattr(attempt, name) for name in names}
 
 
-def batch_row(batch: SyncBatch) -> dict[str, Any]:
-    """Returns the batch as a line of the list."""
+def batch_row(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
+    """Returns the batch as a line of the list. ``stalled``: its run has fallen silent."""
     return {
         "id": batch.id,
         "pipeline": batch.pipeline,
@@ -144,7 +148,9 @@ def batch_row(batch: SyncBatch) -> dict[str, Any]:
         "attempt": batch.attempt,
         "requested": f"{batch.requested_at:%Y-%m-%d %H:%M}",
         "seconds": batch_seconds(batch),
-        "result": (batch.error or {}).get("message") or totals(batch.counts),
+        "result": f"stalled since {batch.heartbeat_at:%Y-%m-%d %H:%M:%S}"
+        if stalled
+        else (batch.error or {}).get("message") or totals(batch.counts),
     }
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,9 +15,9 @@ import typer
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, remark, say
-from sync_pipeline.errors import ServiceUnavailableError, one_line
+from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError, one_line
 from sync_pipeline.local.api_service import run_api
-from sync_pipeline.local.dagster_services import run_dagster
+from sync_pipeline.local.dagster_services import LOCATION, run_dagster
 from sync_pipeline.local.down import stop_all
 from sync_pipeline.local.engines import running
 from sync_pipeline.local.exclusive import exclusive
@@ -47,8 +48,9 @@ def dev() -> None:
         say(f"Webhooks     {address_of_api}")
         say(f"BigCommerce  {here.settings.bigcommerce_api_url}")
         say('other terminals: eval "$(sync-pipeline env)"; Ctrl-C stops')
-        _watch(here, stop)
-        say("stopping")
+        _watch(here, stop.asked)
+        say("stopping: runs get 10 s to finish, Ctrl-C ends them now")
+        _interrupt_runs(here, stop)
         here.engines.stop()
 
 
@@ -72,7 +74,8 @@ def demo(
         emit_json(report) if as_json else demonstration.tell(report)
         if not exit_:
             say("Ctrl-C stops")
-            _watch(here, stop)
+            _watch(here, stop.asked)
+        _interrupt_runs(here, stop)
         here.engines.stop()
     return 0
 
@@ -118,15 +121,27 @@ def upgrade_database(as_json: Json = False) -> None:
     emit_json({"revision": revision}) if as_json else say(f"the ledger in {address(url)} is at revision {revision}")
 
 
+@dataclass
+class Stop:
+    """Whether the end was asked for, whether it has begun, and whether it was asked for once more since."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    ending: bool = False
+
+
 @contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Yields an event that Ctrl-C and TERM set; a second Ctrl-C interrupts at once."""
-    stop = threading.Event()
+def _stoppable() -> Iterator[Stop]:
+    """Yields what Ctrl-C and TERM ask for: the end, then haste with it. What is asked beyond interrupts at once."""
+    stop = Stop()
 
     def asked(*_: Any) -> None:
-        if stop.is_set():
+        if not stop.asked.is_set():
+            stop.asked.set()
+        elif stop.ending and not stop.hurry.is_set():
+            stop.hurry.set()
+        else:
             raise KeyboardInterrupt
-        stop.set()
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -134,6 +149,26 @@ def _stoppable() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt_runs(here: Environment, stop: Stop) -> None:
+    """Gives the runs of this command's Dagster a short time to finish, then ends them and their batches truthfully.
+
+    Whatever cannot be ended now is, by the reaper, at the next start.
+    """
+    from sync_pipeline.orchestration.shutdown import interrupt_runs  # noqa: PLC0415 - `down` needs no Dagster
+
+    stop.ending = True
+    try:
+        if "daemon" not in here.engines.stop(["daemon"]):
+            return  # another command uses this Dagster
+        here.become_dagster()
+        ended = interrupt_runs(here.ledger, LOCATION, stop.hurry)
+    except SyncPipelineError as error:
+        remark(f"runs were not ended, the next start does it: {one_line(error)}")
+        return
+    if ended:
+        say(f"{len(ended)} runs were interrupted: the next start takes up their batches")
 
 
 def _watch(here: Environment, stop: threading.Event) -> None:

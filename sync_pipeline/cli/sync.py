@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.parts import describe
+from sync_pipeline.batches.failures import describe
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import Ask
 from sync_pipeline.batches.states import Status

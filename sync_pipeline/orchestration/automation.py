@@ -14,7 +14,8 @@ from sync_pipeline.core import Core
 from sync_pipeline.errors import UsageError, one_line
 from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, move_partitions
 from sync_pipeline.orchestration.members import Member
-from sync_pipeline.orchestration.runs import close_batch, daily, run_request
+from sync_pipeline.orchestration.reconciliation import Reconciliation
+from sync_pipeline.orchestration.runs import daily, run_request
 from sync_pipeline.orchestration.tags import tags_of_own_runs
 
 #: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
@@ -29,11 +30,7 @@ def automation(members: Sequence[Member]) -> dg.Definitions:
     return dg.Definitions(
         jobs=[maintenance],
         schedules=[_due_batches(members), daily("daily_maintenance", maintenance, "17 4")],
-        sensors=[
-            _pending_batches(members),
-            _closing(dg.DagsterRunStatus.FAILURE, "failed_runs", "failed"),
-            _closing(dg.DagsterRunStatus.CANCELED, "cancelled_runs", "was cancelled"),
-        ],
+        sensors=[_pending_batches(members)],
     )
 
 
@@ -78,19 +75,27 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
     def pending_batches(
         context: dg.SensorEvaluationContext, core: dg.ResourceParam[Core]
     ) -> dg.SensorResult | dg.SkipReason:
-        """Starts a run for every pending batch whose scope is free, and fails batches whose runs went silent.
+        """Starts a run for every pending batch whose scope is free, and fails batches whose runs ended or went silent.
 
-        What failed for a reason that may pass becomes pending again, after a while. Every scope gets its partition
-        here. Only the ledger is asked. It is the queue: nothing is marked here, so a run that never starts loses
-        nothing.
+        What failed for a reason that may pass becomes pending again, after a while, once no earlier run of it is left.
+        Every scope gets its partition here. The ledger is the queue: nothing is marked here, so a run that never starts
+        loses nothing.
         """
         ledger = core.ledger
-        for again in retry_failed(ledger):
-            context.log.info("batch %s of %s is tried again: attempt %s", again.id, again.scope, again.attempt)
+        reconciliation = Reconciliation.of(context, ledger, names)
+        for closed in reconciliation.close_batches():
+            context.log.warning(
+                "batch %s of %s was closed: %s", closed.id, closed.scope, (closed.error or {})["message"]
+            )
         for lost in reap(ledger):
             context.log.warning("batch %s of %s was lost with its run", lost.id, lost.scope)
+        for run_id in reconciliation.end_runs():
+            context.log.warning("run %s was ended: its batch is over", run_id)
+        for again in retry_failed(ledger, reconciliation.must_wait):
+            context.log.info("batch %s of %s is tried again: attempt %s", again.id, again.scope, again.attempt)
         known = _known_scopes(context, core, members)
-        startable = _with_jobs(context, core, members, [*due(ledger, names), *due(ledger, names, lane=None)])
+        pending = reconciliation.startable([*due(ledger, names), *due(ledger, names, lane=None)])
+        startable = _with_jobs(context, core, members, pending)
         requested = run_requests(context, members, startable, known)
         if not requested.run_requests and not requested.dynamic_partitions_requests:
             return dg.SkipReason("no batch is pending")
@@ -198,19 +203,3 @@ def _maintenance(members: Sequence[Member]) -> dg.JobDefinition:
         tidy_up()
 
     return maintenance
-
-
-def _closing(run_status: dg.DagsterRunStatus, name: str, what: str) -> dg.SensorDefinition:
-    @dg.run_status_sensor(
-        run_status=run_status,
-        name=name,
-        minimum_interval_seconds=SENSOR_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Closes the batch of a run that {what} and left it open: killed, or ended before a step.",
-    )
-    def sensor(context: dg.RunStatusSensorContext, core: dg.ResourceParam[Core]) -> None:
-        closed = close_batch(core.ledger, context.dagster_run, what)
-        if closed is not None:
-            context.log.warning("closed batch %s of %s: its run %s", closed.id, closed.scope, what)
-
-    return sensor

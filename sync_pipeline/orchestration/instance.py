@@ -5,8 +5,11 @@ What belongs here: asking, ending and deleting. What does not: what a run does (
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
 import click
@@ -14,17 +17,22 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.errors import ServiceUnavailableError, UsageError, one_line
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARTITION_TAG
+from sync_pipeline.logs import Log
+from sync_pipeline.orchestration.tags import BATCH_TAG, ENDED_TAG, PARTITION_TAG, PIPELINE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
 
-    from sync_pipeline.batches.models import SyncBatch
+    from sync_pipeline.batches.models import BatchAttempt, SyncBatch
     from sync_pipeline.orchestration.members import FormerPartitions
+
+log = Log("sync_pipeline.orchestration")
 
 #: Without a heartbeat for so long, no daemon works.
 DAEMON_SILENCE_SECONDS = 90.0
+#: How long a run may take to end once it was asked to.
+CANCEL_PATIENCE = timedelta(seconds=30)
+CODE_SERVER_SECONDS = 5.0
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 IN_FLIGHT = [status for status in dg.DagsterRunStatus if status not in ENDED]
 
@@ -39,30 +47,86 @@ class DagsterStorageUnavailableError(ServiceUnavailableError, click.ClickExcepti
     exit_code = ServiceUnavailableError.exit_status
 
 
-def terminate_runs(batch: SyncBatch) -> list[str]:
-    """Asks Dagster to end the runs of a batch's attempt, also one that still waits in the queue; those that it will.
+def terminate_runs(batch: SyncBatch, attempts: Sequence[BatchAttempt] = ()) -> list[str]:
+    """Ends the runs of a cancelled batch, those of its earlier ``attempts`` too; returns those that were ended.
 
     A run that another process of ours executes by itself is none of them: the ledger's fence stops that one at its next
     write. Raises DagsterStorageUnavailableError.
     """
     with reachable_storage():
         instance = current_instance()
-        return [run_id for run_id in runs_in_flight(instance, batch) if _terminates(instance, run_id)]
+        launched = [one for one in runs_in_flight(instance, batch, attempts) if is_launched(one.dagster_run)]
+        return [one.dagster_run.run_id for one in launched if end_run(instance, one, "cancelled")]
 
 
-def runs_in_flight(instance: dg.DagsterInstance, batch: SyncBatch) -> list[str]:
-    """Returns the unfinished runs of a batch's attempt: the one that holds it, and those that were started for it."""
-    tags = {BATCH_TAG: str(batch.id), ATTEMPT_TAG: str(batch.attempt)}
-    filters = [dg.RunsFilter(statuses=IN_FLIGHT, tags=tags)]
-    if batch.dagster_run_id is not None:  # one that a person started carries no batch
-        filters.append(dg.RunsFilter(statuses=IN_FLIGHT, run_ids=[batch.dagster_run_id]))
-    return sorted({run_id for each in filters for run_id in instance.get_run_ids(each)})
+def runs_in_flight(
+    instance: dg.DagsterInstance, batch: SyncBatch, attempts: Sequence[BatchAttempt] = ()
+) -> list[dg.RunRecord]:
+    """Returns the unfinished runs of a batch: of every attempt, queued or at work, also those that a person started."""
+    filters = [dg.RunsFilter(statuses=IN_FLIGHT, tags={BATCH_TAG: str(batch.id), PIPELINE_TAG: batch.pipeline})]
+    held = [one.dagster_run_id for one in (batch, *attempts) if one.dagster_run_id is not None]
+    if held:  # an earlier release's that a person started carries no batch
+        filters.append(dg.RunsFilter(statuses=IN_FLIGHT, run_ids=held))
+    found = {one.dagster_run.run_id: one for each in filters for one in instance.get_run_records(each)}
+    return [found[run_id] for run_id in sorted(found)]
 
 
-def _terminates(instance: dg.DagsterInstance, run_id: str) -> bool:
+def is_launched(run: dg.DagsterRun) -> bool:
+    """Returns whether Dagster launched the run: it is not one of a process that executes it by itself."""
+    return run.remote_job_origin is not None
+
+
+def age(moment: datetime | float | None) -> timedelta:
+    """Returns how long ago a moment of Dagster's records was; nothing for one that has not come."""
+    if moment is None:
+        return timedelta()
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, UTC)
+    return datetime.now(UTC) - moment
+
+
+def end_run(instance: dg.DagsterInstance, record: dg.RunRecord, why: str) -> bool:
+    """Ends a run in flight whose batch is over; returns whether there was anything to do.
+
+    One that works is asked to end, and marked as canceled when it has not for 30 s. One that nobody executes, or whose
+    code server does not answer within 5 s, is marked at once. ``why`` becomes its tag.
+    """
+    run = record.dagster_run
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        if age(record.update_timestamp) < CANCEL_PATIENCE:
+            return False
+    else:
+        instance.add_run_tags(run.run_id, {ENDED_TAG: why})
+        if _obeys(instance, run.run_id):
+            return True
+    return mark_canceled(instance, run.run_id, why)
+
+
+def mark_canceled(instance: dg.DagsterInstance, run_id: str, why: str) -> bool:
+    """Marks a run as canceled that nobody executes, unless it has ended; returns whether it had not."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.status in ENDED:
+        return False
+    instance.report_run_canceled(run, message=f"Nobody executes this run any more: {why}.")
+    return True
+
+
+def _obeys(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Returns whether a run's executor took the request to end it, or the queue let go of it."""
+    answers: Queue[bool] = Queue()
+
+    def ask() -> None:
+        try:
+            answers.put(instance.run_coordinator.cancel_run(run_id))
+        except Exception as error:  # noqa: BLE001 - whatever its code server says, it does not execute the run
+            log.info("run not terminated", run=run_id, error=one_line(error))
+            answers.put(False)  # noqa: FBT003 - the answer
+
+    # Dagster waits a minute for a code server that accepts the call and does not answer.
+    threading.Thread(target=ask, name=f"terminate-{run_id}", daemon=True).start()
     try:
-        return instance.run_coordinator.cancel_run(run_id)
-    except dg.DagsterError:  # its code server is away, and the run with it
+        return answers.get(timeout=CODE_SERVER_SECONDS)
+    except Empty:
         return False
 
 

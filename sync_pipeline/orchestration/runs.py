@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from sync_pipeline.batches.ledger import BatchLostError
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, describe
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.retries import run_again
-from sync_pipeline.batches.states import Status
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 from sync_pipeline.orchestration.instance import (
     DagsterStorageUnavailableError,
     current_instance,
+    is_launched,
     reachable_storage,
     storage_unavailable,
 )
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, PARENT_TAG, run_tags, tagged_batch, trigger_of
+from sync_pipeline.orchestration.tags import (
+    ENDED_TAG,
+    PARENT_TAG,
+    run_tags,
+    tagged_attempt,
+    tagged_batch,
+    trigger_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.ledger import BatchRequest, Ledger
     from sync_pipeline.batches.models import SyncBatch
     from sync_pipeline.batches.parts import BatchPart
+
+log = Log("sync_pipeline.orchestration")
 
 #: A step of whatever kind.
 StepContext = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
@@ -65,53 +75,60 @@ def run_batch_part(
     """
     try:
         planned = planned_parts(context) if planned is None else planned
-        run = Run(context.run.run_id, planned, _batch_of_run(context, ledger, by_hand, planned))
-        with batch_part(ledger, run) as part:
+        run = _run_of(context, ledger, by_hand, planned)
+        with batch_part(ledger, run, describe=lambda error: _describe(context, error)) as part:
+            if not isinstance(run.batch, int):
+                context.instance.add_run_tags(run.run_id, run_tags(part.batch))
             yield part
     except SyncPipelineError as error:
         raise dg.Failure(one_line(error), allow_retries=False) from error
 
 
-def _batch_of_run(
+def _run_of(
     context: StepContext, ledger: Ledger, by_hand: Callable[[tuple[str, ...]], BatchRequest], planned: tuple[str, ...]
-) -> int | BatchRequest:
-    """Returns the batch that the run carries, or the request of one.
+) -> Run:
+    """Returns the run with the batch that it carries, or the request of one.
 
     *Re-execute* in the UI copies the tags of the run that it repeats; the run gets those of its own batch.
     """
-    run = context.run
+    # Not the step's copy: an earlier step may have made the run's batch.
+    run = context.instance.get_run_by_id(context.run.run_id) or context.run
     carried = tagged_batch(run.tags)
     if carried is None:
-        return replace(by_hand(planned), trigger=trigger_of(run.tags), reserved_for=run.run_id)
-    if PARENT_TAG not in run.tags or ledger.of_run(run.run_id) is not None:
+        request = replace(by_hand(planned), trigger=trigger_of(run.tags), reserved_for=run.run_id)
+        return Run(run.run_id, planned, request)
+    if PARENT_TAG not in run.tags or _is_own(ledger, carried, run.run_id):
         # Nothing is asked of its pipeline: what is wrong with its scope is then said by the batch itself.
-        return carried
+        return Run(run.run_id, planned, carried, tagged_attempt(run.tags))
     batch = run_again(ledger, carried, run_id=run.run_id)
     context.instance.add_run_tags(run.run_id, run_tags(batch))
-    return batch.id
+    return Run(run.run_id, planned, batch.id, batch.attempt)
 
 
-def close_batch(ledger: Ledger, run: dg.DagsterRun, what: str) -> SyncBatch | None:
-    """Fails the batch of an ended run if the run left it open; returns it then."""
-    batch = ledger.of_run(run.run_id)
-    if batch is None:
-        batch = _batch_that_waits_for(ledger, run)
-    if batch is None or batch.status not in {Status.PENDING, Status.PROCESSING}:
-        return None
-    message = f"its run {what}: `sync-pipeline batches retry {batch.id}`"
+def _is_own(ledger: Ledger, batch_id: int, run_id: str) -> bool:
+    """Returns whether the run holds the batch, or held an attempt of it that is over."""
+    held = ledger.of_run(run_id)
+    return held is not None or any(one.dagster_run_id == run_id for one in ledger.attempts(batch_id))
+
+
+def _describe(context: StepContext, error: BaseException) -> Failure:
+    """Reads what the ledger keeps of an error: what comes of a person's *Terminate* is a cancel, whatever it says.
+
+    The end of a run that Dagster launched and nobody terminated is that of its surroundings.
+    """
+    failure = describe(error)
+    if failure.retry is Retry.NEVER:
+        return failure
     try:
-        return ledger.fail(batch, kind="lost", message=message, retry=Retry.LATER)
-    except BatchLostError:
-        return None  # closed by its run or a reaper at this very moment
-
-
-def _batch_that_waits_for(ledger: Ledger, run: dg.DagsterRun) -> SyncBatch | None:
-    """Returns the unclaimed batch whose present attempt the run was started for."""
-    batch_id = tagged_batch(run.tags)
-    batch = None if batch_id is None else ledger.find(batch_id)
-    if batch is None or batch.dagster_run_id is not None or run.tags.get(ATTEMPT_TAG) != str(batch.attempt):
-        return None
-    return batch
+        run = context.instance.get_run_by_id(context.run.run_id) or context.run
+    except Exception as away:  # noqa: BLE001 - the batch is closed, whatever Dagster's storage says
+        log.warning("run not found", run=context.run.run_id, error=one_line(away))
+        return failure
+    if run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}:
+        return INTERRUPTED if run.tags.get(ENDED_TAG) == INTERRUPTED.kind else CANCELLED
+    if failure == CANCELLED and is_launched(run):
+        return INTERRUPTED
+    return failure
 
 
 def run_job(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BATCH_TAG = "sync_pipeline/batch"
 ATTEMPT_TAG = "sync_pipeline/attempt"
 PIPELINE_TAG = "sync_pipeline/pipeline"
+#: Why the project ended the run (a kind of failure); a run without it that was cancelled was terminated by a person.
+ENDED_TAG = "sync_pipeline/ended"
 SCHEDULE_TAG = "dagster/schedule_name"
 PARTITION_TAG = "dagster/partition"
 #: The run that this one repeats.
@@ -65,6 +67,17 @@ def tags_of_own_runs(run: DagsterRun, pipelines: Sequence[str]) -> list[Mapping[
     origin = run.remote_job_origin
     of_location = [] if origin is None else [{LOCATION_TAG: origin.repository_origin.get_label()}]
     return [{PIPELINE_TAG: list(pipelines)}, *of_location]
+
+
+def is_numbered(tags: Mapping[str, str]) -> bool:
+    """Returns whether a run's tags name a batch, by a number."""
+    return tags.get(BATCH_TAG, "").isdecimal()
+
+
+def tagged_attempt(tags: Mapping[str, str]) -> int | None:
+    """Returns the attempt of its batch that a run was started for, if its tags name one."""
+    value = tags.get(ATTEMPT_TAG, "")
+    return int(value) if value.isdecimal() else None
 
 
 def trigger_of(tags: Mapping[str, str]) -> Trigger:

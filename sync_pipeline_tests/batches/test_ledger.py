@@ -18,7 +18,7 @@ from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.queue import due, kept_waiting, reap
+from sync_pipeline.batches.queue import due, kept_waiting, reap, stalled
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.states import IllegalTransitionError, Status
@@ -196,6 +196,26 @@ def test_the_reaper_fails_silent_batches_and_frees_their_lanes(ledger: Ledger):
     pass_time(ledger, 300)
     ledger.heartbeat(alive)
     assert [batch.id for batch in reap(ledger)] == [never_started.id]
+
+
+def test_stalled_batches_are_those_the_reaper_would_close(ledger: Ledger):
+    dead = ledger.claim(ledger.request(REQUEST).id, run_id="dead", planned=[])
+    ledger.request(replace(REQUEST, scope="store:waits"))
+    pass_time(ledger, 31)
+    ledger.claim(ledger.request(replace(REQUEST, scope="store:third")).id, run_id="alive", planned=[])
+    assert [batch.id for batch in stalled(ledger)] == [dead.id]
+    assert [batch.id for batch in reap(ledger)] == [dead.id]
+    assert stalled(ledger) == []
+
+
+@pytest.mark.invariant("1.2", "1.7")
+def test_run_of_an_earlier_attempt_claims_no_later_one(ledger: Ledger):
+    batch = ledger.request(REQUEST)
+    ledger.fail(ledger.claim(batch.id, run_id="first", planned=[], attempt=1), kind="x", message="y")
+    ledger.retry(batch.id)
+    with pytest.raises(BatchNotPendingError, match=f"attempt 1 of batch {batch.id} is over"):
+        ledger.claim(batch.id, run_id="first", planned=[], attempt=1)
+    assert ledger.claim(batch.id, run_id="second", planned=[], attempt=2).dagster_run_id == "second"
 
 
 @pytest.mark.invariant("1.4", "6.6")

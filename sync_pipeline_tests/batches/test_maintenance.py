@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.maintenance import NEWEST_KEPT, TOMBSTONES_KEPT, forget_old
 from sync_pipeline.batches.models import BatchAttempt, DeadLetter, SyncBatch, Tombstone
@@ -102,6 +103,15 @@ def test_the_figures_are_of_the_last_seven_days_and_of_what_is_not_over(ledger: 
         clock.advance(seconds)
         ledger.complete(ledger.claim(batch.id, run_id=f"run-{batch.id}", planned=[]))
     ended(ledger, replace(REQUEST, scope="store:xyz"), fails=True)
+    for failure in (CANCELLED, INTERRUPTED):
+        ledger.fail(ledger.request(replace(REQUEST, scope="store:stopped")), **asdict(failure))
     found = statistics(ledger)
-    assert found.by_status == {"pending": 1, "processing": 0, "completed": 3, "failed": 1}
+    assert found.by_status == {
+        "pending": 1,
+        "processing": 0,
+        "completed": 3,
+        "failed": 1,
+        "cancelled": 1,
+        "interrupted": 1,
+    }
     assert (found.success_share, found.median_seconds, found.failures) == (0.75, 20.0, {"xyz": 1})

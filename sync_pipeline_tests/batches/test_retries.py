@@ -6,12 +6,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from sync_pipeline.batches.failures import INTERRUPTED, describe
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.parts import describe
 from sync_pipeline.batches.requests import BatchRequest
-from sync_pipeline.batches.retries import RESTS, retry_failed
+from sync_pipeline.batches.retries import RESTS, leave_to_person, retry_failed
 from sync_pipeline.batches.states import IllegalTransitionError
 from sync_pipeline.connectors.bigcommerce.errors import (
     BadAnswerError,
@@ -85,6 +85,34 @@ def test_rests_grow_and_attempts_end(ledger: Ledger, clock: ManualClock):
     clock.advance(86_400)
     assert retry_failed(ledger) == []
     assert [RESTS.wait(attempt) for attempt in (1, 2, 3, 20)] == [30.0, 60.0, 120.0, 900.0]
+
+
+def test_interrupted_attempt_is_taken_up_at_once_and_does_not_count(ledger: Ledger, clock: ManualClock):
+    batch = ledger.request(replace(REQUEST, max_attempts=1))
+    for attempt in (2, 3):
+        claimed = ledger.claim(batch.id, run_id=f"run-{attempt}", planned=[])
+        ledger.fail(claimed, **asdict(INTERRUPTED))
+        [again] = retry_failed(ledger)
+        assert (again.id, again.status, again.attempt) == (batch.id, "pending", attempt)
+    ledger.fail(ledger.claim(batch.id, run_id="last", planned=[]), **asdict(describe(FencedError("x"))))
+    clock.advance(86_400)
+    assert retry_failed(ledger) == []
+
+
+def test_retry_that_must_wait_is_looked_at_again(ledger: Ledger, clock: ManualClock):
+    batch = failed(ledger, FencedError("x"))
+    clock.advance(30)
+    assert retry_failed(ledger, lambda _: True) == []
+    assert [again.id for again in retry_failed(ledger)] == [batch.id]
+
+
+def test_terminated_batch_that_was_taken_for_lost_waits_for_a_person(ledger: Ledger, clock: ManualClock):
+    batch = failed(ledger, FencedError("x"))
+    leave_to_person(ledger, batch)
+    clock.advance(86_400)
+    assert retry_failed(ledger) == []
+    [attempt] = ledger.attempts(batch.id)
+    assert [(one or {})["kind"] for one in (ledger.get(batch.id).error, attempt.error)] == ["cancelled"] * 2
 
 
 def test_a_batch_that_was_asked_for_once_is_tried_once(ledger: Ledger, clock: ManualClock):

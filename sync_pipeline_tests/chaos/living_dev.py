@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,17 @@ def kill_service(commands: Commands, name: str) -> Callable[[], bool]:
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
     return lambda: serving() not in {None, killed}
+
+
+@contextmanager
+def suspended(pid: int) -> Iterator[int]:
+    """A process that stands still until the end of the context, as on a machine that sleeps."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

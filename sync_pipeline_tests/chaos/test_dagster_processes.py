@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-import httpx
 import pytest
 
 from sync_pipeline.batches.cron import next_run
@@ -20,6 +19,8 @@ from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.batches.secrets import new_key_entry
 from sync_pipeline.local.engines import running
 from sync_pipeline.local.processes import start_time
+from sync_pipeline.orchestration.instance import IN_FLIGHT
+from sync_pipeline.orchestration.tags import PARTITION_TAG, run_tags
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import BatchType
@@ -28,7 +29,8 @@ from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.chaos.after_kills import check_recovered
-from sync_pipeline_tests.chaos.living_dev import dagster_instance, kill_service, running_dev, worker_of
+from sync_pipeline_tests.chaos.buttons import launch, press_reexecute, press_terminate
+from sync_pipeline_tests.chaos.living_dev import dagster_instance, kill_service, running_dev, suspended, worker_of
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import _temporary_database
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -133,22 +135,10 @@ def test_batches_go_from_pending_to_their_end_and_a_killed_daemon_comes_back(
     assert dev.poll() is None
 
 
-REEXECUTE = """
-mutation($parent: String!) {
-  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: ALL_STEPS}) {
-    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-  }
-}
-"""
-
-
-def press_reexecute(commands: Commands, run_id: str) -> None:
-    """Has the webserver of `dev` do what *Re-execute* of a run does."""
+def services(commands: Commands) -> set[str]:
+    """The names of the services that `dev` runs now."""
     status = running(commands.folder / "state")
-    assert status is not None
-    address = f"http://127.0.0.1:{status.services['webserver'].port}/graphql"
-    asked = httpx.post(address, json={"query": REEXECUTE, "variables": {"parent": run_id}}, timeout=60)
-    assert asked.json()["data"]["launchRunReexecution"]["__typename"] == "LaunchRunSuccess", asked.text
+    return set(status.services) if status else set()
 
 
 def shown(shop: Shop, name: str) -> None:
@@ -225,6 +215,7 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
     killed = ended(shop, batch.id)
     assert (killed.status, killed.error["kind"]) == ("failed", "lost")
     assert shop.documents() == served
+    wait_for(lambda: run_status(dagster, second) == "CANCELED", what="the end of the run that nobody executes")
 
     ledger.retry(batch.id)
     done = ended(shop, batch.id)
@@ -232,6 +223,48 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
     assert [attempt.status for attempt in ledger.attempts(batch.id)] == ["failed", "failed", "completed"]
     assert shop.documents()["product-101"]["price"] == 4711
     check_recovered(shop, done)
+    assert dev.poll() is None
+
+
+def run_status(dagster: dg.DagsterInstance, batch: SyncBatch) -> str:
+    """Where the batch's run stands in Dagster."""
+    run = dagster.get_run_by_id(batch.dagster_run_id or "")
+    assert run is not None
+    return run.status.value
+
+
+@pytest.mark.invariant("1.6")
+def test_terminate_is_a_cancel_whether_a_run_waits_or_works(
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
+):
+    ledger = shop.pipeline.ledger
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=120)
+
+    def cancelled(batch: SyncBatch) -> None:
+        after = ended(shop, batch.id)
+        assert (after.status, after.error["kind"], after.error["retry"]) == ("failed", "cancelled", "person")
+
+    # At work, waiting for the shop's answer.
+    batch = under_way(shop, shop.request(BatchType.ALL, max_attempts=4).id)
+    press_terminate(commands, batch.dagster_run_id or "")
+    cancelled(batch)
+    wait_for(lambda: run_status(dagster, batch) == "CANCELED", what="the end of the run")
+
+    # The same, marked by force before its process has ended.
+    forced = under_way(shop, shop.request(BatchType.ALL, max_attempts=4).id)
+    press_terminate(commands, forced.dagster_run_id or "", policy="MARK_AS_CANCELED_IMMEDIATELY")
+    cancelled(forced)
+    shop.sandbox.admin.clear_faults(shop.hash)
+
+    # In the queue, while nothing takes it out.
+    status = running(commands.folder / "state")
+    assert status is not None
+    with suspended(status.services["daemon"].pid or 0):
+        waiting = shop.request(BatchType.SYNONYMS, max_attempts=4)
+        queued = launch(commands, "sync_synonyms", {**run_tags(waiting), PARTITION_TAG: shop.hash})
+        press_terminate(commands, queued)
+    cancelled(waiting)
+    assert ledger.get(waiting.id).dagster_run_id is None
     assert dev.poll() is None
 
 
@@ -261,3 +294,31 @@ def test_a_cancelled_batchs_run_is_stopped_and_a_due_schedule_runs_by_itself(
     assert (done.status, done.trigger, done.is_scheduled) == ("completed", "schedule", True)
     after = get_schedule(ledger, schedule.id)
     assert done.next_run_at == after.next_run_at == next_run("0 2 * * *", "UTC", done.finished_at or ledger.clock.now())
+
+
+@pytest.mark.invariant("1.5", "1.6")
+def test_ctrl_c_interrupts_what_is_in_flight_and_the_next_start_takes_it_up(
+    dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
+):
+    """The last one: it ends the module's `dev`."""
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=120)
+    batch = under_way(shop, shop.request(BatchType.ALL).id)
+    worker = worker_of(dagster, batch.dagster_run_id or "")
+    dev.send_signal(signal.SIGINT)
+    wait_for(lambda: "daemon" not in services(commands), what="the end of the daemon")
+    dev.send_signal(signal.SIGINT)  # once more: no 10 s for the run
+    said, _ = dev.communicate(timeout=90)
+    assert dev.returncode == 0, said
+    assert "1 runs were interrupted: the next start takes up their batches" in said
+    assert start_time(worker) is None
+    assert run_status(dagster, batch) == "CANCELED"
+    assert dagster.get_run_ids(dg.RunsFilter(statuses=IN_FLIGHT)) == []
+    stopped = shop.pipeline.ledger.get(batch.id)
+    assert (stopped.status, stopped.error["kind"], stopped.attempt, stopped.max_attempts) == (
+        *("failed", "interrupted"),
+        *(1, 2),
+    )
+    shop.sandbox.admin.clear_faults(shop.hash)
+    with running_dev(commands):
+        done = until(shop, batch.id, "completed", lambda now: now.status == "completed")
+    assert done.attempt == 2

@@ -6,8 +6,12 @@ import json
 
 import pytest
 
+from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.pipelines.store_search.requests import store_request
+from sync_pipeline.pipelines.store_search.types import BatchType
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.sandboxes.kit.faults import FaultKind
+from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.waiting import wait_for
 
@@ -139,10 +143,22 @@ def test_a_pending_batch_is_cancelled_and_counted(commands: Commands, store: str
     assert "is failed: there is nothing to cancel" in commands("batches", "cancel", str(number)).failed_in_one_line(1)
     assert commands("sync", "run", "--store", store, "--type", "synonyms").status == 0
     stats = commands("batches", "stats", "--json").json()
-    assert (stats["by_status"]["completed"], stats["success_share"], stats["failures"]) == (1, 0.5, {store: 1})
+    assert (stats["by_status"]["completed"], stats["success_share"], stats["failures"]) == (1, 1.0, {})
     told = commands("batches", "stats").out
-    assert "0 pending, 0 processing, 1 completed, 1 failed (last 7 days)" in told
-    assert f"store {store}: 1 failed" in told
+    assert "0 pending, 0 processing, 1 completed, 0 failed, 1 cancelled, 0 interrupted (last 7 days)" in told
+    assert "100.0% of those that ended succeeded" in told
+
+
+def test_batch_without_a_sign_of_life_is_listed_as_stalled(commands: Commands, store: str, ledger: Ledger):
+    batch = ledger.request(store_request(store, BatchType.SYNONYMS))
+    ledger.claim(batch.id, run_id="dead", planned=["synonyms"])
+    assert commands("batches", "list", "--json").json()[0]["stalled_since"] is None
+    pass_time(ledger, 31)
+    since = ledger.get(batch.id).heartbeat_at
+    assert since is not None
+    assert f"stalled since {since:%Y-%m-%d %H:%M:%S}" in " ".join(commands("batches", "list").out.split())
+    shown = commands("batches", "show", str(batch.id), "--json").json()
+    assert (shown["status"], shown["stalled_since"]) == ("processing", shown["heartbeat_at"])
 
 
 def test_a_batch_that_another_command_runs_is_cancelled_and_writes_no_more(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.models import BatchAttempt, SyncBatch
 from sync_pipeline.orchestration.instance import (
     delete_old_runs,
     keep_partitions,
@@ -17,7 +17,7 @@ from sync_pipeline.orchestration.instance import (
     terminate_runs,
 )
 from sync_pipeline.orchestration.members import FormerPartitions
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, PARTITION_TAG, PIPELINE_TAG, run_tags
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARTITION_TAG, PIPELINE_TAG, run_tags
 
 
 @dg.op
@@ -105,11 +105,17 @@ def test_a_run_that_is_over_unknown_or_not_dagsters_to_stop_is_left_alone(instan
     assert by_id.status is dg.DagsterRunStatus.SUCCESS
 
 
-def test_the_runs_of_a_batch_are_those_of_its_attempt_and_the_one_that_holds_it(instance: dg.DagsterInstance):
+def test_the_runs_of_a_batch_are_those_of_every_attempt_and_the_ones_that_held_it(instance: dg.DagsterInstance):
     batch = batch_of()
     started = run_in_flight(instance, **run_tags(batch)).run_id
-    run_in_flight(instance, **{**run_tags(batch), ATTEMPT_TAG: "1"})
-    by_hand = run_in_flight(instance).run_id
-    assert runs_in_flight(instance, batch) == [started]
-    assert runs_in_flight(instance, batch_of(by_hand)) == sorted([started, by_hand])
-    assert runs_in_flight(instance, batch_of(ended_run(instance))) == [started]
+    earlier = run_in_flight(instance, **{**run_tags(batch), ATTEMPT_TAG: "1"}).run_id
+    run_in_flight(instance, **{**run_tags(batch), BATCH_TAG: "13"})
+    by_hand, before = (run_in_flight(instance).run_id for _ in range(2))
+
+    def found(batch: SyncBatch, *attempts: BatchAttempt) -> list[str]:
+        return [record.dagster_run.run_id for record in runs_in_flight(instance, batch, attempts)]
+
+    assert found(batch) == sorted([started, earlier])
+    assert found(batch_of(by_hand)) == sorted([started, earlier, by_hand])
+    held = BatchAttempt(batch_id=12, attempt=1, dagster_run_id=before)
+    assert found(batch_of(ended_run(instance)), held) == sorted([started, earlier, before])

@@ -95,7 +95,7 @@ MUTATIONS = (
         "failing the batch of a part that failed",
         ("3.6",),
         PARTS,
-        {"        _close_failed(ledger, batch, error)\n": ""},
+        {"        _close_failed(ledger, batch, describe(error))\n": ""},
         ("batches/test_parts.py::test_a_failing_part_closes_the_batch_and_the_others_are_not_run",),
     ),
     Mutation(

@@ -7,7 +7,7 @@ from sync_pipeline_tests.mutations.mutation import Mutation
 BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
 LEDGER = "sync_pipeline/batches/ledger.py"
 QUEUE = "sync_pipeline/batches/queue.py"
-RUNS = "sync_pipeline/orchestration/runs.py"
+RECONCILIATION = "sync_pipeline/orchestration/reconciliation.py"
 GROUP_COMMIT = "sync_pipeline/api/bigcommerce/group_commit.py"
 WEBHOOK_EVENTS = "sync_pipeline/pipelines/store_search/events/inbox.py"
 
@@ -85,7 +85,7 @@ MUTATIONS = (
         "the reaper's look for batches whose run is silent",
         ("1.4",),
         QUEUE,
-        {"select(SyncBatch).where(or_(silent, abandoned))": "select(SyncBatch).where(abandoned)"},
+        {"select(SyncBatch).where(or_(SILENT, abandoned))": "select(SyncBatch).where(abandoned)"},
         ("batches/test_ledger.py::test_the_reaper_fails_silent_batches_and_frees_their_lanes",),
     ),
     Mutation(
@@ -97,14 +97,42 @@ MUTATIONS = (
                 "update(ScopeLock).where(ScopeLock.holder == '')"
             )
         },
-        ("pipelines/store_search/defs/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
+        ("orchestration/test_reconciliation.py::test_dead_run_closes_its_batch_as_lost_and_frees_its_lane",),
     ),
     Mutation(
         "closing the batch of a run that Dagster reports dead",
         ("1.4",),
-        RUNS,
-        {"    batch = ledger.of_run(run.run_id)\n    if batch is None:\n": "    batch = None\n    if batch is None:\n"},
-        ("pipelines/store_search/defs/test_batch_rules.py::test_a_killed_runs_batch_is_closed_and_its_lane_is_free",),
+        RECONCILIATION,
+        {"        batches = with_runs(self.ledger, self.pipelines)\n": "        batches = []\n"},
+        ("orchestration/test_reconciliation.py::test_dead_run_closes_its_batch_as_lost_and_frees_its_lane",),
+    ),
+    Mutation(
+        "taking a terminated run's batch for cancelled",
+        ("1.6",),
+        RECONCILIATION,
+        {"        return CANCELLED\n": "        return INTERRUPTED\n"},
+        ("orchestration/test_reconciliation.py::test_terminated_run_that_claimed_nothing_cancels_its_batch",),
+    ),
+    Mutation(
+        "ending the run of an attempt that is over",
+        ("1.6",),
+        RECONCILIATION,
+        {"        return kind if self.ledger.clock.now() - row.finished_at >= by_itself else None\n": ""},
+        ("orchestration/test_reconciliation.py::test_run_of_a_command_that_was_killed_is_ended_after_a_minute",),
+    ),
+    Mutation(
+        "waiting for earlier runs before a retry",
+        ("1.7",),
+        RECONCILIATION,
+        {"        if any(record.dagster_run.status in IN_FLIGHT for record in records):\n": "        if False:\n"},
+        ("orchestration/test_reconciliation.py::test_batch_is_not_started_again_while_an_earlier_run_may_work",),
+    ),
+    Mutation(
+        "the attempt that a run may claim",
+        ("1.2", "1.7"),
+        LEDGER,
+        {"                    SyncBatch.attempt == (SyncBatch.attempt if attempt is None else attempt),\n": ""},
+        ("batches/test_ledger.py::test_run_of_an_earlier_attempt_claims_no_later_one",),
     ),
     Mutation(
         "freeing the events that a dead drain had claimed",

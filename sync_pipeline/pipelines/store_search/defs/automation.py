@@ -7,6 +7,7 @@ import dagster as dg
 
 from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
+from sync_pipeline.orchestration.reconciliation import Reconciliation
 from sync_pipeline.orchestration.runs import daily, run_batch_part, run_request
 from sync_pipeline.orchestration.verification import verify_job
 from sync_pipeline.pipelines.store_search import sync
@@ -76,11 +77,11 @@ def drain_events() -> None:
 def waiting_events(
     context: dg.SensorEvaluationContext, store_search: dg.ResourceParam[StoreSearch]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Starts one drain for each store that has webhook events and none under way. Only asks the ledger."""
+    """Starts one drain for each store that has webhook events and none under way."""
     ledger = store_search.ledger
     for store_hash in stores_with_events(ledger):
         ledger.request_unless_pending(events_request(store_hash))
-    startable = due(ledger, [PIPELINE], lane=LaneName.EVENTS)
+    startable = Reconciliation.of(context, ledger, [PIPELINE]).startable(due(ledger, [PIPELINE], lane=LaneName.EVENTS))
     if not startable:
         return dg.SkipReason("no event waits")
     missing = sorted({batch.store_hash or "" for batch in startable} - set(_known(context)))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 
 import dagster as dg
 import pytest
 
 from sync_pipeline.batches.lanes import acquire
-from sync_pipeline.batches.ledger import lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import VERIFY, Ask, BatchRequest, LaneName, Trigger
 from sync_pipeline.batches.retries import retry_failed
-from sync_pipeline.orchestration.runs import close_batch
 from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARENT_TAG, run_tags
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
@@ -199,39 +196,3 @@ def test_the_sensor_waits_for_the_lane_and_gives_a_retry_a_key_of_its_own(shop: 
     answer = tick(shop)
     assert isinstance(answer, dg.SensorResult)
     assert [request.run_key for request in answer.run_requests or []] == [f"{batch.id}:2"]
-
-
-def dead_run(shop: Shop, batch: SyncBatch, status: dg.DagsterRunStatus) -> dg.DagsterRun:
-    """A run of the batch that ended without a word to the ledger, as a killed one does."""
-    return dg.DagsterRun("sync_all", run_id=str(uuid.uuid4()), tags=run_tags(batch), status=status)
-
-
-@pytest.mark.invariant("1.4")
-def test_a_killed_runs_batch_is_closed_and_its_lane_is_free(shop: Shop):
-    ledger = shop.pipeline.ledger
-    run = dead_run(shop, shop.request(), dg.DagsterRunStatus.FAILURE)
-    batch = ledger.claim(ledger.list()[0].id, run_id=run.run_id, planned=["products"])
-    acquire(ledger, batch.scope, LaneName.BULK, lane_holder(batch))
-    closed = close_batch(ledger, run, "failed")
-    assert closed is not None
-    assert (closed.status, closed.error and closed.error["kind"]) == ("failed", "lost")
-    acquire(ledger, batch.scope, LaneName.BULK, "next")
-    assert close_batch(ledger, run, "failed") is None
-
-
-@pytest.mark.invariant("1.4")
-def test_a_run_that_died_before_its_first_step_does_not_leave_the_batch_pending_for_ever(shop: Shop):
-    batch = shop.request()
-    closed = close_batch(shop.pipeline.ledger, dead_run(shop, batch, dg.DagsterRunStatus.FAILURE), "failed")
-    assert closed is not None
-    assert (closed.id, closed.status) == (batch.id, "failed")
-
-
-def test_a_late_word_of_an_earlier_attempt_does_not_fail_the_next(shop: Shop):
-    ledger = shop.pipeline.ledger
-    first = shop.request()
-    late = dead_run(shop, first, dg.DagsterRunStatus.FAILURE)
-    ledger.fail(first, kind="x", message="y")
-    ledger.retry(first.id)
-    assert close_batch(ledger, late, "failed") is None
-    assert ledger.get(first.id).status == "pending"

@@ -1,0 +1,220 @@
+"""Batches and Dagster's runs brought into agreement, whatever ended either of them.
+
+By state and not by events: a daemon that was away, a run that was marked by force and one that was deleted are all seen
+the next time. What belongs here: which batch or run is over because the other is. What does not: how a run is ended
+(instance.py), and batches whose run is silent (batches/queue.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, lost
+from sync_pipeline.batches.ledger import BatchLostError
+from sync_pipeline.batches.queue import find_all, with_runs
+from sync_pipeline.batches.retries import leave_to_person
+from sync_pipeline.batches.states import UNFINISHED, Status
+from sync_pipeline.errors import one_line
+from sync_pipeline.logs import Log
+from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, end_run, is_launched
+from sync_pipeline.orchestration.tags import (
+    BATCH_TAG,
+    ENDED_TAG,
+    PIPELINE_TAG,
+    is_numbered,
+    tagged_attempt,
+    tagged_batch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sync_pipeline.batches.ledger import Ledger
+    from sync_pipeline.batches.models import SyncBatch
+
+log = Log("sync_pipeline.orchestration")
+
+#: A person's *Terminate* is obeyed by the ledger after this, also when the run is blocked in a call.
+TERMINATION_PATIENCE = timedelta(seconds=10)
+#: What a run may still do after its batch has ended by itself (asset checks), and before its first step claims it.
+RUN_PATIENCE = timedelta(seconds=60)
+#: Asking a code server that does not answer costs seconds; a sensor has a minute.
+ENDED_AT_ONCE = 5
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """The batches of a ledger and the runs of these pipelines in an instance.
+
+    ``location`` is the code location whose runs they are; None when there is but one.
+    """
+
+    ledger: Ledger
+    instance: dg.DagsterInstance
+    pipelines: Sequence[str]
+    location: str | None = None
+
+    @classmethod
+    def of(cls, context: dg.SensorEvaluationContext, ledger: Ledger, pipelines: Sequence[str]) -> Reconciliation:
+        """Returns that of a sensor's instance and code location."""
+        origin = context.code_location_origin
+        return cls(ledger, context.instance, pipelines, None if origin is None else origin.location_name)
+
+    def close_batches(self) -> list[SyncBatch]:
+        """Closes unfinished batches whose run has ended, or that a person terminated; returns them."""
+        closed = []
+        batches = with_runs(self.ledger, self.pipelines)
+        for batch, runs in self._present_runs(batches):
+            failure = _failure(batch, runs)
+            if failure is None:
+                continue
+            try:
+                closed.append(self.ledger.fail(batch, **asdict(failure)))
+            except BatchLostError:
+                continue  # closed by its run at this very moment
+        return closed
+
+    def end_runs(self) -> list[str]:
+        """Ends runs in flight whose batch's attempt is over, and those that died before they claimed it; returns them.
+
+        One odd run stops no other.
+        """
+        ended: list[str] = []
+        records = self._records({}, IN_FLIGHT)
+        batches = find_all(self.ledger, {tagged_batch(record.dagster_run.tags) or 0 for record in records})
+        for record in records:
+            if len(ended) == ENDED_AT_ONCE:
+                break
+            run_id = record.dagster_run.run_id
+            try:
+                why = self._over(record, batches.get(tagged_batch(record.dagster_run.tags) or 0))
+                if why is not None and end_run(self.instance, record, why):
+                    ended.append(run_id)
+            except Exception as error:  # noqa: BLE001 - as the docstring says
+                log.error("run not ended", run=run_id, error=one_line(error))
+        return ended
+
+    def startable(self, batches: Sequence[SyncBatch]) -> list[SyncBatch]:
+        """Returns those of the pending batches that have no run that may still work, nor one that waits for its turn.
+
+        A run that Dagster has made and not yet queued is asked for again: that is how it queues it.
+        """
+        present = {batch.id: batch.attempt for batch in batches}
+        busy = set()
+        for record in self._records_of(batches, IN_FLIGHT):
+            run = record.dagster_run
+            number = tagged_batch(run.tags) or 0
+            if run.status is not dg.DagsterRunStatus.NOT_STARTED or tagged_attempt(run.tags) != present[number]:
+                busy.add(number)
+        return [batch for batch in batches if batch.id not in busy]
+
+    def must_wait(self, batch: SyncBatch) -> bool:
+        """Returns whether a failed batch must not be tried again now: an earlier run of it may still work.
+
+        Or a person had terminated its run, and whoever closed the batch took it for lost: then it waits for a person.
+        """
+        records = self._records_of([batch])
+        if any(record.dagster_run.status in IN_FLIGHT for record in records):
+            return True
+        [(_, present)] = self._present_runs([batch], records)
+        terminated = (batch.error or {}).get("kind") == "lost" and any(_is_terminated(one) for one in present)
+        if terminated:
+            leave_to_person(self.ledger, batch)
+        return terminated
+
+    def _over(self, record: dg.RunRecord, batch: SyncBatch | None) -> str | None:
+        """Returns why a run in flight has nothing to do any more, as a kind of failure or a status; None if it has."""
+        run = record.dagster_run
+        attempt = tagged_attempt(run.tags)
+        if attempt is None:
+            return None
+        if batch is None or attempt > batch.attempt:
+            # Its ledger was made anew, or restored from before: what the run claimed is not there any more.
+            return "lost" if is_launched(run) and age(record.start_time) > RUN_PATIENCE else None
+        if attempt == batch.attempt and batch.status in UNFINISHED:
+            return self._over_beside(record, batch)
+        row = next((one for one in self.ledger.attempts(batch.id) if one.attempt == attempt), None)
+        if row is None or row.finished_at is None:
+            return None
+        kind = (row.error or {}).get("kind", row.status)
+        ended_by_others = kind in {"lost", CANCELLED.kind, INTERRUPTED.kind}
+        by_itself = timedelta() if ended_by_others and is_launched(run) else RUN_PATIENCE
+        return kind if self.ledger.clock.now() - row.finished_at >= by_itself else None
+
+    def _over_beside(self, record: dg.RunRecord, batch: SyncBatch) -> str | None:
+        """Returns why a run has nothing to do in an attempt that goes on: another one works, or it died too early."""
+        run = record.dagster_run
+        if batch.dagster_run_id == run.run_id:
+            return None
+        if batch.status == Status.PROCESSING and run.status is dg.DagsterRunStatus.QUEUED:
+            return "superfluous"
+        if age(record.start_time) < RUN_PATIENCE:
+            return None
+        if batch.status == Status.PENDING and batch.dagster_run_id is None:
+            try:
+                self.ledger.fail(batch, **asdict(lost(batch.id, "its run died before its first step")))
+            except BatchLostError:
+                return None
+            return "lost"
+        return "superfluous"
+
+    def _present_runs(
+        self, batches: Sequence[SyncBatch], records: Sequence[dg.RunRecord] | None = None
+    ) -> Iterator[tuple[SyncBatch, list[dg.RunRecord]]]:
+        """Yields batches with the runs of their present attempts: that which holds one, or those started for it."""
+        by_batch = defaultdict(list)
+        for record in self._records_of(batches) if records is None else records:
+            by_batch[tagged_batch(record.dagster_run.tags)].append(record)
+        for batch in batches:
+            runs = by_batch[batch.id]
+            if batch.dagster_run_id is not None:
+                yield batch, [one for one in runs if one.dagster_run.run_id == batch.dagster_run_id]
+            else:
+                yield batch, [one for one in runs if tagged_attempt(one.dagster_run.tags) == batch.attempt]
+
+    def _records_of(
+        self, batches: Sequence[SyncBatch], statuses: Sequence[dg.DagsterRunStatus] = ()
+    ) -> list[dg.RunRecord]:
+        """Returns the runs of these batches, of whatever attempt."""
+        if not batches:
+            return []
+        return self._records({BATCH_TAG: [str(batch.id) for batch in batches]}, statuses)
+
+    def _records(
+        self, tags: Mapping[str, Sequence[str]], statuses: Sequence[dg.DagsterRunStatus] = ()
+    ) -> list[dg.RunRecord]:
+        """Returns this location's runs with these tags, the oldest first."""
+        wanted = dg.RunsFilter(statuses=statuses, tags={PIPELINE_TAG: self.pipelines, **tags})
+        found = self.instance.get_run_records(wanted, ascending=True)
+        return [one for one in found if self._is_ours(one.dagster_run) and is_numbered(one.dagster_run.tags)]
+
+    def _is_ours(self, run: dg.DagsterRun) -> bool:
+        origin = run.remote_job_origin
+        return origin is None or self.location in {None, origin.location_name}
+
+
+def _failure(batch: SyncBatch, runs: Sequence[dg.RunRecord]) -> Failure | None:
+    """Returns what an unfinished batch failed with whose present runs are these; None while it may go on."""
+    if any(_is_terminated(record) for record in runs):
+        return CANCELLED
+    statuses = [record.dagster_run.status for record in runs]
+    if not runs or any(status not in ENDED for status in statuses):
+        return None
+    if any(record.dagster_run.tags.get(ENDED_TAG) == INTERRUPTED.kind for record in runs):
+        return INTERRUPTED
+    return lost(batch.id, f"its run ended ({statuses[-1].value.lower()}) and left it open")
+
+
+def _is_terminated(record: dg.RunRecord) -> bool:
+    """Returns whether a person terminated the run: it was marked so, or has had its time to end by itself."""
+    run = record.dagster_run
+    if ENDED_TAG in run.tags:
+        return False
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        return age(record.update_timestamp) >= TERMINATION_PATIENCE
+    return run.status is dg.DagsterRunStatus.CANCELED

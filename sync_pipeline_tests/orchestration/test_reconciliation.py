@@ -1,0 +1,279 @@
+"""Batches and runs agree: a real instance and a real ledger, whose halves end in every order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+from sync_pipeline.batches.failures import INTERRUPTED, lost
+from sync_pipeline.batches.lanes import acquire
+from sync_pipeline.batches.ledger import Ledger, lane_holder
+from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.requests import BatchRequest, LaneName
+from sync_pipeline.batches.retries import retry_failed
+from sync_pipeline.orchestration.reconciliation import Reconciliation
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, ENDED_TAG, run_tags
+from sync_pipeline_tests.clocks import ManualClock
+from sync_pipeline_tests.orchestration.test_instance import idle
+
+REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all", max_attempts=3)
+Happened = dg.DagsterEventType
+#: What a run has that Dagster launches: there is no public way to make one without a code server.
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("sync_pipeline"), "__repository__"), idle.name
+)
+
+
+@dataclass
+class Halves:
+    """A ledger and an instance, and what happens in either."""
+
+    ledger: Ledger
+    instance: dg.DagsterInstance
+    #: Whether Dagster launches the runs; else a command executes them.
+    launched: bool = True
+
+    @property
+    def both(self) -> Reconciliation:
+        return Reconciliation(self.ledger, self.instance, ["store_search"], "sync_pipeline")
+
+    def run_of(
+        self, batch: SyncBatch, *events: dg.DagsterEventType, ago: float = 0.0, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """A run of the batch's present attempt to which these things happened, ``ago`` seconds before now."""
+        run = self.instance.create_run_for_job(
+            idle, tags={**run_tags(batch), **(tags or {})}, remote_job_origin=ORIGIN if self.launched else None
+        )
+        self.happens(run.run_id, *events, ago=ago)
+        return run.run_id
+
+    def happens(self, run_id: str, *events: dg.DagsterEventType, ago: float = 0.0) -> None:
+        for event in events:
+            self.instance.report_dagster_event(
+                dg.DagsterEvent(event.value, job_name=idle.name), run_id, timestamp=time.time() - ago
+            )
+
+    def claimed(self, *events: dg.DagsterEventType, ago: float = 0.0) -> tuple[SyncBatch, str]:
+        """A batch and the run that works on it, to which these things happened."""
+        batch = self.ledger.request(REQUEST)
+        run_id = self.run_of(batch, Happened.RUN_START)
+        batch = self.ledger.claim(batch.id, run_id=run_id, planned=["a"], attempt=batch.attempt)
+        self.happens(run_id, *events, ago=ago)
+        return batch, run_id
+
+    def error(self, batch: SyncBatch) -> tuple[str, str] | None:
+        """The kind of the batch's failure, and who tries it again."""
+        error = self.ledger.get(batch.id).error
+        return None if error is None else (error["kind"], error["retry"])
+
+    def status(self, run_id: str) -> str:
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run.status.value
+
+
+@pytest.fixture
+def halves(ledger: Ledger) -> Iterator[Halves]:
+    with dg.instance_for_test() as instance:
+        yield Halves(ledger, instance)
+
+
+TERMINATED = {
+    "in the queue": (Happened.RUN_ENQUEUED, Happened.RUN_CANCELED),
+    "starting, by force": (Happened.RUN_ENQUEUED, Happened.RUN_STARTING, Happened.RUN_CANCELED),
+    "before its first step": (Happened.RUN_START, Happened.RUN_CANCELING, Happened.RUN_CANCELED),
+}
+
+
+@pytest.mark.invariant("1.6")
+@pytest.mark.parametrize("events", TERMINATED.values(), ids=TERMINATED.keys())
+def test_terminated_run_that_claimed_nothing_cancels_its_batch(halves: Halves, clock: ManualClock, events):
+    batch = halves.ledger.request(REQUEST)
+    halves.run_of(batch, *events)
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    assert halves.error(batch) == ("cancelled", "person")
+    clock.advance(86_400)
+    assert retry_failed(halves.ledger, halves.both.must_wait) == []
+
+
+@pytest.mark.invariant("1.6")
+def test_terminated_run_of_a_retry_cancels_the_batch(halves: Halves, clock: ManualClock):
+    first, _ = halves.claimed(Happened.RUN_FAILURE)
+    halves.ledger.fail(first, **asdict(lost(first.id, "silent")))
+    clock.advance(30)
+    [again] = retry_failed(halves.ledger, halves.both.must_wait)
+    halves.run_of(again, Happened.RUN_ENQUEUED, Happened.RUN_CANCELED)
+    assert [closed.attempt for closed in halves.both.close_batches()] == [2]
+    assert halves.error(first) == ("cancelled", "person")
+
+
+@pytest.mark.invariant("1.6")
+def test_run_marked_by_force_while_its_process_lives_cancels_its_batch(halves: Halves):
+    batch, _ = halves.claimed(Happened.RUN_CANCELED)
+    lane = acquire(halves.ledger, batch.scope, LaneName.BULK, lane_holder(batch))
+    halves.ledger.heartbeat(batch)
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    assert halves.error(batch) == ("cancelled", "person")
+    assert acquire(halves.ledger, batch.scope, LaneName.BULK, "next").token == lane.token + 1
+
+
+@pytest.mark.invariant("1.6")
+def test_terminated_run_that_is_blocked_in_a_call_gets_ten_seconds(halves: Halves):
+    batch, _ = halves.claimed(Happened.RUN_CANCELING, ago=5)
+    assert halves.both.close_batches() == []
+    blocked, run_id = halves.claimed(Happened.RUN_CANCELING, ago=31)
+    assert [closed.id for closed in halves.both.close_batches()] == [blocked.id]
+    assert (halves.error(blocked), halves.error(batch)) == (("cancelled", "person"), None)
+    assert halves.both.end_runs() == [run_id]
+    assert halves.status(run_id) == "CANCELED"
+
+
+@pytest.mark.invariant("1.6")
+def test_terminated_run_that_was_taken_for_lost_is_not_tried_again(halves: Halves, clock: ManualClock):
+    batch, run_id = halves.claimed(Happened.RUN_CANCELING)
+    halves.ledger.fail(batch, **asdict(lost(batch.id, "its run gave no sign of life for 30 s")))
+    clock.advance(30)
+    assert retry_failed(halves.ledger, halves.both.must_wait) == []
+    halves.happens(run_id, Happened.RUN_CANCELED)
+    assert retry_failed(halves.ledger, halves.both.must_wait) == []
+    assert halves.error(batch) == ("cancelled", "person")
+
+
+@pytest.mark.invariant("1.4")
+def test_dead_run_closes_its_batch_as_lost_and_frees_its_lane(halves: Halves, clock: ManualClock):
+    batch, _ = halves.claimed(Happened.RUN_FAILURE)
+    acquire(halves.ledger, batch.scope, LaneName.BULK, lane_holder(batch))
+    [closed] = halves.both.close_batches()
+    assert (closed.id, closed.status, halves.error(batch)) == (batch.id, "failed", ("lost", "later"))
+    acquire(halves.ledger, batch.scope, LaneName.BULK, "next")
+    assert halves.both.close_batches() == []
+    clock.advance(30)
+    assert [again.id for again in retry_failed(halves.ledger, halves.both.must_wait)] == [batch.id]
+
+
+@pytest.mark.invariant("1.4", "1.6")
+def test_run_that_died_before_its_first_step_leaves_no_batch_pending(halves: Halves):
+    batch = halves.ledger.request(REQUEST)
+    halves.run_of(batch, Happened.RUN_START, Happened.RUN_FAILURE)
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    silent = halves.ledger.request(replace(REQUEST, scope="store:other"))
+    run_id = halves.run_of(silent, Happened.RUN_START, ago=61)
+    assert halves.both.close_batches() == []
+    assert halves.both.end_runs() == [run_id]
+    assert (halves.error(silent), halves.status(run_id)) == (("lost", "later"), "CANCELED")
+
+
+def test_end_of_an_earlier_attempt_does_not_close_the_next(halves: Halves):
+    batch, run_id = halves.claimed()
+    halves.ledger.fail(batch, kind="x", message="y")
+    halves.ledger.retry(batch.id)
+    halves.happens(run_id, Happened.RUN_FAILURE)
+    assert halves.both.close_batches() == []
+    assert halves.ledger.get(batch.id).status == "pending"
+
+
+@pytest.mark.invariant("1.6", "1.7")
+def test_batch_is_not_started_again_while_an_earlier_run_may_work(halves: Halves, clock: ManualClock):
+    batch, run_id = halves.claimed()
+    halves.ledger.fail(batch, **asdict(lost(batch.id, "silent")))
+    clock.advance(30)
+    assert retry_failed(halves.ledger, halves.both.must_wait) == []
+    again = halves.ledger.retry(batch.id)  # a person does not wait
+    assert halves.both.startable([again]) == []
+    assert halves.both.end_runs() == [run_id]
+    assert halves.both.startable([again]) == [again]
+    run = halves.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert (run.status.value, run.tags[ENDED_TAG]) == ("CANCELED", "lost")
+
+
+@pytest.mark.invariant("1.7")
+def test_batch_whose_run_waits_is_not_asked_for_twice(halves: Halves):
+    batch = halves.ledger.request(REQUEST)
+    assert halves.both.startable([batch]) == [batch]
+    run_id = halves.run_of(batch)  # made by a daemon that died before it queued it
+    assert halves.both.startable([batch]) == [batch]
+    halves.happens(run_id, Happened.RUN_ENQUEUED)
+    assert halves.both.startable([batch]) == []
+    halves.instance.delete_run(run_id)
+    assert halves.both.startable([batch]) == [batch]
+
+
+@pytest.mark.invariant("1.7")
+def test_second_run_of_an_attempt_that_works_leaves_the_queue(halves: Halves):
+    batch, working = halves.claimed()
+    second = halves.run_of(batch, Happened.RUN_ENQUEUED)
+    assert halves.both.end_runs() == [second]
+    assert (halves.status(second), halves.status(working)) == ("CANCELED", "STARTED")
+    assert halves.both.close_batches() == []
+
+
+def test_runs_that_work_or_end_by_themselves_are_left_alone(halves: Halves, clock: ManualClock):
+    working, run_id = halves.claimed()
+    halves.ledger.complete(working)  # its asset checks follow
+    clock.advance(59)
+    other = halves.instance.create_run_for_job(idle, tags={BATCH_TAG: str(working.id)})
+    odd = halves.run_of(working, Happened.RUN_START, tags={ATTEMPT_TAG: "²"})
+    assert halves.both.end_runs() == []
+    clock.advance(1)
+    assert halves.both.end_runs() == [run_id]
+    assert (halves.status(other.run_id), halves.status(odd)) == ("NOT_STARTED", "STARTED")
+
+
+def test_run_that_cannot_be_ended_stops_no_other(halves: Halves, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
+    first, odd = halves.claimed()
+    halves.ledger.complete(first)
+    second, run_id = halves.claimed()
+    halves.ledger.complete(second)
+    clock.advance(60)
+    add = dg.DagsterInstance.add_run_tags
+
+    def refuse(instance: dg.DagsterInstance, number: str, tags) -> None:
+        if number == odd:
+            raise RuntimeError("somebody's mistake")
+        add(instance, number, tags)
+
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", refuse)
+    assert halves.both.end_runs() == [run_id]
+
+
+def test_interrupted_run_that_nobody_told_the_ledger_of_is_taken_up_again(halves: Halves):
+    batch = halves.ledger.request(replace(REQUEST, max_attempts=1))
+    halves.run_of(batch, Happened.RUN_ENQUEUED, Happened.RUN_CANCELED, tags={ENDED_TAG: INTERRUPTED.kind})
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    assert halves.error(batch) == ("interrupted", "later")
+    [again] = retry_failed(halves.ledger, halves.both.must_wait)
+    assert (again.attempt, again.max_attempts) == (2, 2)
+
+
+@pytest.mark.invariant("1.6")
+def test_run_of_a_command_that_was_killed_is_ended_after_a_minute(halves: Halves, clock: ManualClock):
+    halves.launched = False
+    batch, run_id = halves.claimed()
+    halves.ledger.fail(batch, **asdict(lost(batch.id, "silent")))
+    clock.advance(59)  # one that lives is refused its next write, and ends by itself
+    assert halves.both.end_runs() == []
+    clock.advance(1)
+    assert halves.both.end_runs() == [run_id]
+    assert halves.status(run_id) == "CANCELED"
+
+
+def test_runs_of_another_code_location_are_left_alone(halves: Halves):
+    batch, run_id = halves.claimed()
+    halves.ledger.fail(batch, **asdict(lost(batch.id, "silent")))
+    other = replace(halves.both, location="another")
+    assert other.end_runs() == []
+    assert halves.both.end_runs() == [run_id]
+
+
+def test_run_of_a_batch_that_a_restored_ledger_does_not_know_is_ended(halves: Halves):
+    batch = halves.ledger.request(REQUEST)
+    young = halves.run_of(batch, Happened.RUN_START, tags={BATCH_TAG: "4711"})
+    old = halves.run_of(batch, Happened.RUN_START, ago=61, tags={BATCH_TAG: "4712"})
+    assert halves.both.end_runs() == [old]
+    assert halves.status(young) == "STARTED"
