@@ -28,9 +28,13 @@ def steering(text: str) -> list[str]:
     return [character for character in text if character in "\x1b\x07\x08\r\t\x7f\x9b\u202e\u2066\ud800"]
 
 
+class Utf8(StringIO):
+    encoding = "utf-8"  # type: ignore[assignment]
+
+
 @contextmanager
 def heard() -> Iterator[StringIO]:
-    with redirect_stdout(StringIO()) as both, redirect_stderr(both):
+    with redirect_stdout(Utf8()) as both, redirect_stderr(both):
         yield both
 
 
