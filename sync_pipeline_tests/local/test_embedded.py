@@ -178,6 +178,23 @@ except ServiceUnavailableError as error:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_programs_of_a_closed_folder_are_found_without_root(tmp_path: Path) -> None:
+    program = tmp_path / "closed" / "initdb"
+    program.parent.mkdir(mode=0o700)
+    program.touch(mode=0o755)
+    look = ("import os, sys; print(os.access(sys.argv[1], os.R_OK))", str(program))
+    found = subprocess.run(
+        [sys.executable, "-Ic", *look],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        preexec_fn=leave_root,
+    )
+    assert found.stdout == "True\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_user_without_rights_can_run_everything() -> None:
     home = Path(tempfile.mkdtemp())
     script = f"""
