@@ -1,4 +1,4 @@
-"""deploy/Dockerfile, as far as it can be looked at without Docker: what it copies is there, what it starts can start."""
+"""deploy/Dockerfile, as far as it can be tried without Docker: what it copies is there, what it starts can start."""
 
 from __future__ import annotations
 
