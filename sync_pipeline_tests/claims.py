@@ -54,6 +54,13 @@ INVARIANTS: dict[str, Invariant] = {
             "2.7": Claim("Every chunk is compared with the tombstones before it is written."),
             "2.8": Claim("Deletes are applied again to an index that was built or copied, before its swap and after."),
             "2.9": Claim("However edits and batches follow each other, the index ends as the store is."),
+            "2.10": Claim(
+                "Versions never go back: a ledger that was restored from a backup draws larger ones than the "
+                "destination has, by itself."
+            ),
+            "2.11": Claim(
+                "What another ledger made is neither written nor copied from, until a person has it taken over."
+            ),
         },
     ),
     "3": Invariant(

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, make_url, text
 from sync_pipeline.batches.base import Base
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.models import LedgerIdentity
 from sync_pipeline.batches.schema import upgrade
 from sync_pipeline.local.engines import Engines
 from sync_pipeline.pipelines.registry import PIPELINES
@@ -130,8 +131,9 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def clean_database(database: Engine) -> Engine:
-    """The ledger without rows."""
-    tables = ", ".join(str(table) for table in Base.metadata.sorted_tables)
+    """The ledger without rows but that of its identity."""
+    identity = LedgerIdentity.__tablename__
+    tables = ", ".join(str(table) for table in Base.metadata.sorted_tables if table.name != identity)
     with database.begin() as connection:
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     return database

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -199,3 +200,16 @@ class SyncedKey(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class LedgerIdentity(Base):
+    """Who this ledger is: one row, made with the table, that a backup takes along."""
+
+    __tablename__ = "ledger_identity"
+    __table_args__ = (CheckConstraint("only_row", name="only_row"),)
+
+    only_row: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
+    #: Whether what carries no mark of a ledger was made by this one: it had stores before there were marks.
+    owns_unmarked: Mapped[bool]
+    created_at: Mapped[datetime]

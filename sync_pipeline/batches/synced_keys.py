@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 
 from sync_pipeline.batches.models import SyncedKey
 
@@ -57,6 +57,12 @@ def recall(ledger: Ledger, scope: str, kinds: Collection[str]) -> Seen:
     """Returns what was remembered last of these kinds, by kind and key."""
     with ledger.session() as session:
         return _recall(session, scope, kinds)
+
+
+def forget(ledger: Ledger, kinds: Collection[str]) -> None:
+    """Forgets what is remembered of these kinds, in every scope."""
+    with ledger.session() as session:
+        session.execute(delete(SyncedKey).where(SyncedKey.kind.in_(list(kinds))))
 
 
 def _recall(session: Session, scope: str, kinds: Collection[str]) -> Seen:

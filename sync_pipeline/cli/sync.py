@@ -63,6 +63,9 @@ def run(
     mode: ModeOption = "full",
     ids: Annotated[str | None, typer.Option(metavar="ID,…", help="With --mode selective: which records.")] = None,
     confirm_deletes: ConfirmDeletes = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Full, of everything: replace what another ledger made.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do; write nothing.")] = False,
     enqueue: Enqueue = False,
     delay: Delay = None,
@@ -76,6 +79,7 @@ def run(
             type_ or chosen.types[0],
             mode=mode,
             ids=None if ids is None else ids.split(","),
+            options={"take_over": True} if take_over else {},
             confirm_deletes=confirm_deletes,
             delay=timedelta(seconds=delay or 0),
         )

@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.batches.lanes import FencedError, Lane
 from sync_pipeline.batches.ledger import BatchLostError, Ledger
 from sync_pipeline.batches.models import SyncBatch
@@ -166,7 +167,14 @@ class InterruptedShop:
 
         async with pipeline.cluster() as cluster:
             store = pipeline.stores.get(self.shop.hash)
-            live = await LiveIndex.find(cluster, store, kind_of(part), confirmed=True, next_version=_never)
+            live = await LiveIndex.find(
+                cluster,
+                store,
+                kind_of(part),
+                identity=identity_of(pipeline.ledger),
+                confirmed=True,
+                next_version=_never,
+            )
             if live is None:
                 return
             delivery = Delivery(

@@ -16,8 +16,9 @@ from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_fields, emit_json, emit_rows, note, say, warn
 from sync_pipeline.cli.schedules import schedule_fields, schedule_line
 from sync_pipeline.cli.store_search.opened import store_search, stores_of
-from sync_pipeline.errors import UsageError
+from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
 from sync_pipeline.pipelines.registry import PIPELINES
+from sync_pipeline.pipelines.store_search.index.ownership import foreign_indices
 from sync_pipeline.pipelines.store_search.search import client as serving
 from sync_pipeline.pipelines.store_search.source.store_check import StoreFacts, inspect_store
 from sync_pipeline.pipelines.store_search.stores.default_schedules import add_default_schedules
@@ -66,11 +67,13 @@ def add(
             client_secret=client_secret,
         )
         recurring = [] if no_schedules else add_default_schedules(here.ledger, store_hash, facts.timezone)
+        foreign = _warn_of_another_ledger(here, store_hash)
     if as_json:
         added = {
             "hash": store_hash,
             "name": name or facts.name,
             "schedules": [schedule_fields(one) for one in recurring],
+            "foreign_indices": foreign,
         }
         emit_json({**asdict(facts), **added})
         return
@@ -165,6 +168,26 @@ def _inspect(here: Environment, store_hash: str, token: str, language: str | Non
     if facts.status not in {None, "live"}:
         warn(f"the store says that it is {facts.status}")
     return facts
+
+
+def _warn_of_another_ledger(here: Environment, store_hash: str) -> list[str]:
+    """Warns when the search cluster has indices of the store that another ledger made; returns their names."""
+
+    async def ask() -> list[str]:
+        async with store_search(here).cluster() as cluster:
+            return await foreign_indices(cluster, store_hash, here.ledger)
+
+    try:
+        foreign = asyncio.run(ask())
+    except SyncPipelineError as error:
+        warn(f"whether another ledger made indices of the store is not known: {one_line(error)}")
+        return []
+    if foreign:
+        warn(
+            f"another ledger made indices of store {store_hash} ({foreign[0]}): its batches are refused. If no other "
+            f"deployment is using them: `sync-pipeline sync run --store {store_hash} --take-over`"
+        )
+    return foreign
 
 
 def _secret(what: str, *, from_stdin: bool) -> str:

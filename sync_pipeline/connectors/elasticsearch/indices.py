@@ -193,8 +193,10 @@ class StoreIndices:
         behind: _Behind = {}
         for kind in kinds:
             own = self.alias_of(kind)
-            shown = [index for index in everywhere if index.startswith(f"{own}-")]
-            behind[kind] = {own: list(await self.current(kind)), self.alias: shown}
+            current = list(await self.current(kind))
+            # Also one whose name tells nothing: somebody put it behind both.
+            shown = [index for index in everywhere if index.startswith(f"{own}-") or index in current]
+            behind[kind] = {own: current, self.alias: shown}
         return behind
 
     async def _is_taken(self, name: str) -> bool:

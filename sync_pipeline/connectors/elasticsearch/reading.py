@@ -135,6 +135,30 @@ async def count(
     return answer["count"]
 
 
+async def highest(cluster: SearchCluster, indices: Sequence[str], field: str) -> int:
+    """Returns the highest whole number that a document of some indices has in a field; 0 when none has one.
+
+    Exact up to 2**53. Everything written so far is seen. An index that is gone has none. Raises as
+    ``SearchCluster.errors``.
+    """
+    if not indices:
+        return 0
+    names = ",".join(indices)
+    await refresh(cluster, names, if_there=True)
+    doing = f"reading the highest {field} of {names}"
+    with cluster.errors(doing):
+        answer = await cluster.repeatable.search(
+            index=names,
+            size=0,
+            aggregations={"highest": {"max": {"field": field}}},
+            ignore_unavailable=True,
+            track_total_hits=False,
+            allow_partial_search_results=False,
+        )
+    _check_whole(answer.body, doing)
+    return int(answer.get("aggregations", {}).get("highest", {}).get("value") or 0)
+
+
 def _check_whole(answer: dict[str, Any], doing: str) -> None:
     check_shards(answer, doing)
     if answer.get("timed_out"):

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from sync_pipeline.batches.requests import BatchRequest, LaneName, Mode, Trigger
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.stores.stores import check_hash, store_scope
-from sync_pipeline.pipelines.store_search.types import EVENTS, KEY_PARTS, PIPELINE, BatchType, Part, batch_type
+from sync_pipeline.pipelines.store_search.types import (
+    EVENTS,
+    KEY_PARTS,
+    PIPELINE,
+    TAKE_OVER,
+    BatchType,
+    Part,
+    batch_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +33,11 @@ NUMBER_WORDS = {BatchType.PRODUCT: "product", BatchType.CATEGORY: "category", Ba
 
 def request(ask: Ask) -> BatchRequest:
     """Checks what was asked for. Raises UsageError as ``store_request``, and for an unknown type or option."""
-    if ask.options:
-        raise UsageError(f"option {next(iter(ask.options))!r} is unknown: {PIPELINE} has none")
+    if unknown := sorted(ask.options.keys() - {TAKE_OVER}):
+        raise UsageError(f"option {unknown[0]!r} is unknown: {PIPELINE} has {TAKE_OVER}")
+    take_over = ask.options.get(TAKE_OVER, False)
+    if not isinstance(take_over, bool):
+        raise UsageError(f"{TAKE_OVER} is true or false, not {take_over!r}")
     return store_request(
         ask.scope,
         batch_type(ask.type),
@@ -36,6 +47,7 @@ def request(ask: Ask) -> BatchRequest:
         delay=ask.delay,
         confirm_deletes=ask.confirm_deletes,
         max_attempts=ask.max_attempts,
+        take_over=take_over,
     )
 
 
@@ -55,8 +67,9 @@ def store_request(
     confirm_deletes: bool = False,
     reserved_for: str | None = None,
     max_attempts: int = 1,
+    take_over: bool = False,
 ) -> BatchRequest:
-    """Returns a request for a batch of the store.
+    """Returns a request for a batch of the store; ``take_over``: it replaces indices that another ledger made.
 
     Raises UsageError for a malformed hash, mode or id, or a wrong combination.
     """
@@ -66,12 +79,15 @@ def store_request(
         raise UsageError(f"mode {mode} is for records: {batch_type} batches have none")
     if (mode == Mode.SELECTIVE) != bool(ids):
         raise UsageError("mode selective and ids go together")
+    if take_over and (batch_type is not BatchType.ALL or mode != Mode.FULL):
+        raise UsageError("take-over replaces all indices of a store: it goes with type all and mode full")
     return BatchRequest(
         pipeline=PIPELINE,
         scope=store_scope(check_hash(store_hash)),
         type=batch_type.value,
         mode=Mode(mode),
         ids=None if not ids else document_keys(batch_type, ids),
+        options={TAKE_OVER: True} if take_over else {},
         trigger=trigger,
         delay=delay,
         confirm_deletes=confirm_deletes,

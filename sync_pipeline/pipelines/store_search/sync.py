@@ -15,6 +15,7 @@ from sync_pipeline.batches.stats import newest_counts
 from sync_pipeline.pipelines.store_search.events.drain import LINGER, LONGEST, Drain
 from sync_pipeline.pipelines.store_search.imports.run import ImportResult, run_imports
 from sync_pipeline.pipelines.store_search.index.build import StoreBuild
+from sync_pipeline.pipelines.store_search.index.ownership import open_indices
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType, Part, kind_of
@@ -111,6 +112,7 @@ def newest_stats(runtime: StoreSearch, store_hash: str, part: Part, run_id: str)
 
 async def _build(runtime: StoreSearch, cluster: SearchCluster, store: Store, part: BatchPart) -> StoreBuild:
     await cluster.check()
+    identity = await open_indices(cluster, store.hash, part)
     return StoreBuild(
         cluster=cluster,
         store=store,
@@ -119,6 +121,7 @@ async def _build(runtime: StoreSearch, cluster: SearchCluster, store: Store, par
         synonym_rules=await asyncio.to_thread(runtime.stores.synonym_rules, store.hash),
         folder=runtime.settings.state_dir / "search" / store.hash,
         clock=runtime.clock,
+        identity=identity,
         first_version=await asyncio.to_thread(part.ledger.next_version),
         retries=runtime.settings.sync_pipeline_retries,
     )

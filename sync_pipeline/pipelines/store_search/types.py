@@ -80,6 +80,9 @@ PARTS: dict[str, tuple[Part, ...]] = {
 }
 
 
+#: The option of a full batch of everything that replaces another ledger's indices.
+TAKE_OVER = "take_over"
+
 #: The type of the batches that apply webhook events, and their only part. Nobody asks for one by hand.
 EVENTS = "events"
 

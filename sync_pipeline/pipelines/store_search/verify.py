@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.batches.requests import Level
 from sync_pipeline.connectors.elasticsearch.documents import DocumentIndex
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
@@ -15,6 +16,7 @@ from sync_pipeline.delivery.deliver import Delivery
 from sync_pipeline.delivery.repair import repair
 from sync_pipeline.delivery.verify import PAUSE, ROUNDS, Verification, Verifier
 from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
+from sync_pipeline.pipelines.store_search.index.ownership import open_indices
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
 from sync_pipeline.pipelines.store_search.types import Part, kind_of
@@ -47,14 +49,16 @@ async def verify_store(
     """Returns what was found of each import; also repaired it, as the batch ``repair_with`` in its lane.
 
     ``confirmed`` believes a listing however much it lacks; ``progress`` gets a function for each part's running stats.
-    Raises NotIndexedError for a store without indices, DeleteGuardError for a listing that lacks too much, and what
-    the store and the cluster raise.
+    Raises NotIndexedError for a store without indices, DeleteGuardError for a listing that lacks too much, before a
+    repair ForeignIndexError for indices of another ledger, and what the store and the cluster raise.
     """
     found: dict[Part, Verification] = {}
     batch_id = 0 if repair_with is None else repair_with.batch.id
     next_version = _no_version if repair_with is None else lambda: asyncio.to_thread(pipeline.ledger.next_version)
     async with pipeline.cluster() as cluster, pipeline.catalog(store, next_version=next_version) as catalog:
         await cluster.check()
+        if repair_with is not None:
+            await open_indices(cluster, store.hash, repair_with)
         for part in parts:
             kind = kind_of(part)
             if not await StoreIndices(cluster, store.hash).current(kind.word):
@@ -91,7 +95,12 @@ async def _repair(
     next_version: Callable[[], Awaitable[int]],
 ) -> None:
     live = await LiveIndex.find(
-        cluster, store, kind, confirmed=verifier.comparison.confirmed, next_version=next_version
+        cluster,
+        store,
+        kind,
+        identity=await asyncio.to_thread(identity_of, batch.ledger),
+        confirmed=verifier.comparison.confirmed,
+        next_version=next_version,
     )
     if live is None:
         raise NotIndexedError(f"store {store.hash}: its {kind.word} index is of another version: run a full batch")

@@ -187,7 +187,7 @@ MUTATIONS = (
         "asking for whole answers of an index",
         ("4.6",),
         READING,
-        {"allow_partial_search_results=False": "allow_partial_search_results=True"},
+        {"keep_alive=_KEEP_ALIVE, allow_partial_search_results=False": "keep_alive=_KEEP_ALIVE"},
         ("connectors/elasticsearch/test_reading.py::test_a_partial_answer_fails_the_scan_and_gives_its_snapshot_back",),
     ),
     Mutation(

@@ -9,6 +9,7 @@ BULK = "sync_pipeline/connectors/elasticsearch/bulk.py"
 COMPARE = "sync_pipeline/delivery/compare.py"
 MODES = "sync_pipeline/pipelines/store_search/imports/changes.py"
 LEDGER = "sync_pipeline/batches/ledger.py"
+OWNERSHIP = "sync_pipeline/pipelines/store_search/index/ownership.py"
 PRODUCTS = "sync_pipeline/connectors/bigcommerce/products.py"
 REINDEX = "sync_pipeline/connectors/elasticsearch/reindex.py"
 REQUEST = "sync_pipeline/connectors/bigcommerce/request.py"
@@ -18,6 +19,7 @@ WRITING = "sync_pipeline/delivery/writing.py"
 
 BULK_TESTS = "connectors/elasticsearch/test_bulk.py"
 BURIED = "pipelines/store_search/index/test_buried.py"
+OWNERSHIP_TESTS = "pipelines/store_search/index/test_ownership.py"
 MODE_TESTS = "pipelines/store_search/imports/test_modes.py"
 STORE_TESTS = "pipelines/store_search/source/test_store_memory.py"
 TOMBSTONE_TESTS = "delivery/test_tombstones.py"
@@ -305,5 +307,66 @@ MUTATIONS = (
         "sync_pipeline/pipelines/store_search/source/reference_data.py",
         {"if self._beside - await": "if set() and await"},
         ("properties/test_facts_meanwhile.py::test_what_a_batch_wrote_over_a_drain_that_is_still_at_work_is_noticed",),
+    ),
+    Mutation(
+        "raising the versions of a ledger that went back in time",
+        ("2.10",),
+        "sync_pipeline/delivery/versions.py",
+        {"raised = await asyncio.to_thread(raise_versions, ledger, highest)": "raised = False"},
+        (
+            "pipelines/store_search/index/test_restored_ledger.py::test_restored_ledger_is_right_at_once[by_incremental]",
+        ),
+    ),
+    Mutation(
+        "never lowering the versions that are raised",
+        ("2.10",),
+        "sync_pipeline/batches/versions.py",
+        {"\nWHERE last_value + is_called::int <= :highest\n": "\n", "> :highest FROM": "< 0 FROM"},
+        ("batches/test_versions.py::test_versions_are_raised_above_a_higher_one_and_never_lowered",),
+    ),
+    Mutation(
+        "forgetting what a ledger that went back in time remembers of the store",
+        ("2.10",),
+        OWNERSHIP,
+        {"if await keep_ahead(ledger, own):": "if await keep_ahead(ledger, own) and False:"},
+        (
+            "pipelines/store_search/index/test_restored_ledger.py"
+            "::test_name_that_was_changed_and_changed_back_since_the_backup_is_found",
+        ),
+    ),
+    Mutation(
+        "telling an index of this run from one of a batch with the same number",
+        ("2.10",),
+        BUILDS,
+        {
+            'index.meta.get("run") == self.part.batch.dagster_run_id': (
+                '[index.meta.get(one) for one in ("batch_id", "attempt")] == [self.part.batch.id, 1]'
+            )
+        },
+        (
+            "pipelines/store_search/index/test_restored_ledger.py"
+            "::test_half_built_index_of_a_batch_with_the_same_number_is_not_gone_on_with",
+        ),
+    ),
+    Mutation(
+        "refusing to work on another ledger's indices",
+        ("2.11",),
+        OWNERSHIP,
+        {"        check_own(store_hash, indices, identity)\n": "        pass\n"},
+        (f"{OWNERSHIP_TESTS}::test_new_ledger_beside_old_indices_is_refused_until_it_takes_them_over",),
+    ),
+    Mutation(
+        "looking again whose the index is that a build replaces",
+        ("2.11",),
+        BUILDS,
+        {"        await self._check_own()\n        await self.fence()\n": "        await self.fence()\n"},
+        (f"{OWNERSHIP_TESTS}::test_build_that_another_ledger_overtakes_is_not_published",),
+    ),
+    Mutation(
+        "copying only from indices that this ledger made",
+        ("2.11",),
+        BUILDS,
+        {"return [name for name in names if name in own]": "return list(names)"},
+        (f"{OWNERSHIP_TESTS}::test_what_a_person_put_behind_an_alias_is_replaced_and_nothing_of_it_copied",),
     ),
 )

@@ -30,12 +30,8 @@ MUTATIONS = (
     Mutation(
         "keeping the served index while another is built",
         ("5.1",),
-        BUILDS,
-        {
-            "if index.kind == kind.word and not index.aliases and not self._is_mine(index):": (
-                "if index.kind == kind.word and not self._is_mine(index):"
-            )
-        },
+        "sync_pipeline/pipelines/store_search/index/ownership.py",
+        {"        if not index.aliases\n        and (": "        if ("},
         (REBUILD,),
     ),
     Mutation(
@@ -135,8 +131,8 @@ MUTATIONS = (
         ("5.4",),
         BUILDS,
         {
-            'return (index.meta.get("batch_id"), index.meta.get("attempt")) == (batch.id, batch.attempt)': (
-                'return index.meta.get("batch_id") == batch.id'
+            'index.meta.get("run") == self.part.batch.dagster_run_id': (
+                'index.meta.get("batch_id") == self.part.batch.id'
             )
         },
         (f"{PUBLISHING}::test_what_an_attempt_that_ended_left_half_built_is_removed_and_not_gone_on_with",),

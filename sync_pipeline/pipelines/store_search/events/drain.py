@@ -27,6 +27,7 @@ from sync_pipeline.pipelines.store_search.events.apply import EventWork
 from sync_pipeline.pipelines.store_search.events.claims import POISON_AFTER, EventClaims, listening
 from sync_pipeline.pipelines.store_search.events.groups import EventBooks, EventGroup
 from sync_pipeline.pipelines.store_search.events.targets import EventDelivery
+from sync_pipeline.pipelines.store_search.index.ownership import open_indices
 from sync_pipeline.pipelines.store_search.source.reference_data import ReferenceData
 from sync_pipeline.pipelines.store_search.types import EVENTS
 
@@ -115,12 +116,13 @@ class Drain:
         async with AsyncExitStack() as stack:
             cluster = await stack.enter_async_context(self.pipeline.cluster())
             await cluster.check()
+            identity = await open_indices(cluster, self.store.hash, self.part)
             catalog = await stack.enter_async_context(self.pipeline.catalog(self.store))
             wait = await asyncio.to_thread(stack.enter_context, listening(ledger, self.store.hash))
             facts = await stack.enter_async_context(
                 ReferenceData(catalog, ledger, scope=batch.scope, batch_id=batch.id, clock=clock)
             )
-            delivery = EventDelivery(cluster, self.store, self.part, clock, deepcopy(self.delivered))
+            delivery = EventDelivery(cluster, self.store, self.part, clock, identity, deepcopy(self.delivered))
             work = EventWork(self.pipeline, self.part, self.store, catalog, facts, delivery)
             while True:
                 at = clock.monotonic()

@@ -27,6 +27,7 @@ from sync_pipeline.pipelines.store_search.types import Part, kind_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from sync_pipeline.batches.identity import Identity
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.clock import Clock
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
@@ -42,6 +43,7 @@ class EventDelivery:
     store: Store
     part: BatchPart
     clock: Clock
+    identity: Identity
     books: Books = field(default_factory=Books)
     dead: set[str] = field(default_factory=set)
 
@@ -55,13 +57,14 @@ class EventDelivery:
         self.dead = set()
 
     async def targets(self, part: Part) -> Sequence[LiveIndex]:
-        """Returns the indices that must have what is written now: the live one last."""
+        """Returns the indices that must have what is written now: the live one last. Raises ForeignIndexError."""
         ledger = self.part.ledger
         building = await asyncio.to_thread(at_work, ledger, self.part.batch.scope, LaneName.BULK)
         return await LiveIndex.targets(
             self.cluster,
             self.store,
             kind_of(part),
+            identity=self.identity,
             building=building,
             confirmed=False,
             next_version=lambda: asyncio.to_thread(ledger.next_version),

@@ -5,8 +5,10 @@ Reads the store and the index as the batch would, and writes nothing anywhere: n
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.batches.requests import Mode
 from sync_pipeline.delivery.preview import Preview, preview
 from sync_pipeline.errors import UsageError
@@ -14,7 +16,7 @@ from sync_pipeline.pipelines.store_search.imports.changes import changed_listing
 from sync_pipeline.pipelines.store_search.index.live_index import LiveIndex
 from sync_pipeline.pipelines.store_search.search.client import NotIndexedError
 from sync_pipeline.pipelines.store_search.source.store_source import StoreSource
-from sync_pipeline.pipelines.store_search.types import IMPORTS, BatchType, Part, kind_of
+from sync_pipeline.pipelines.store_search.types import IMPORTS, TAKE_OVER, BatchType, Part, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -49,7 +51,12 @@ async def _preview(
     part: Part,
     request: BatchRequest,
 ) -> Preview:
-    live = await LiveIndex.find(cluster, store, kind_of(part), confirmed=True, next_version=_no_version)
+    live = None
+    if not request.options.get(TAKE_OVER):
+        identity = await asyncio.to_thread(identity_of, pipeline.ledger)
+        live = await LiveIndex.find(
+            cluster, store, kind_of(part), identity=identity, confirmed=True, next_version=_no_version
+        )
     pages: AsyncGenerator[Sequence[Item]] | None = None
     if live is not None and request.mode != Mode.FULL:
         pages = await live_changes(

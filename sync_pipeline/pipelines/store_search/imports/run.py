@@ -158,6 +158,7 @@ async def plan_import(build: StoreBuild, source: StoreSource, kind: Kind) -> Imp
             build.cluster,
             build.store,
             kind,
+            identity=build.identity,
             confirmed=batch.confirm_deletes,
             next_version=lambda: asyncio.to_thread(ledger.next_version),
         )

@@ -21,7 +21,8 @@ from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.operations import Outcome
 from sync_pipeline.pipelines.store_search.index.catch_up import CatchUp
 from sync_pipeline.pipelines.store_search.index.definition import index_body
-from sync_pipeline.pipelines.store_search.types import Kind, part_of_key, store_alias
+from sync_pipeline.pipelines.store_search.index.ownership import LEDGER, check_own, is_own, removable
+from sync_pipeline.pipelines.store_search.types import TAKE_OVER, Kind, part_of_key, store_alias
 from sync_pipeline.pipelines.store_search.words.rules import all_stop_words
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
+    from sync_pipeline.batches.identity import Identity
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.clock import Clock
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
@@ -53,6 +55,8 @@ class StoreBuild:
     synonym_rules: list[str]
     folder: Path
     clock: Clock
+    #: The ledger's: its indices carry it.
+    identity: Identity
     #: Drawn before the batch reads a record. An index may be made later than records were read that go into it: another
     #: import has read the categories by then. So this is the version after which everything in it was read.
     first_version: int
@@ -116,8 +120,10 @@ class StoreBuild:
                 stop_words=self.stop_words,
                 synonyms_set=store_alias(self.store.hash),
                 meta={
+                    LEDGER: self.identity.id,
                     "batch_id": self.part.batch.id,
                     "attempt": self.part.batch.attempt,
+                    "run": self.part.batch.dagster_run_id,
                     "first_version": self.first_version if first_version is None else first_version,
                     "made_version": self.first_version,
                 },
@@ -135,13 +141,14 @@ class StoreBuild:
     ) -> dict[str, Any]:
         """Puts a filled index behind the kind's aliases.
 
-        What others found gone since it was made is deleted from it first, and what they wrote is taken over. What it
-        replaces stays until the kind's next build: searches that are under way on it end in peace. ``written`` are the
-        keys that were written into it, as ``key_hash``; None for a copy, which must have what its original has. Raises
-        IndexCheckError when it does not hold them, ``documents`` in number unless others wrote too, DeleteGuardError
-        when it holds far fewer than the index that it would replace.
+        What others found gone since it was made is deleted from it first, and what they wrote is taken over, if this
+        ledger made what they wrote it into. What it replaces stays until the kind's next build: searches that are under
+        way on it end in peace. ``written`` are the keys that were written into it, as ``key_hash``; None for a copy,
+        which must have what its original has. Raises IndexCheckError when it does not hold them, ``documents`` in
+        number unless others wrote too, DeleteGuardError when it holds far fewer than the index that it would replace,
+        ForeignIndexError when another ledger has replaced that meanwhile.
         """
-        live = await self.indices.current(kind.word)
+        live = await self._own(await self.indices.current(kind.word))
         meanwhile = await self._catch_up(name)
         deleted = await self._delete_again(kind, name)
         await meanwhile.carry_over(live)
@@ -164,11 +171,12 @@ class StoreBuild:
             confirmed=self.part.batch.confirm_deletes,
             bounds=kind.guard,
         )
+        await self._check_own()
         await self.fence()
         replaced = (await self.indices.swap({kind.word: name}))[kind.word]
         # Whoever came between the checks and the swap may have reached only the index that was live then.
         late = await self._delete_again(kind, name)
-        if await meanwhile.carry_over(replaced) or late:
+        if await meanwhile.carry_over(await self._own(replaced)) or late:
             await self.indices.refresh(name)
             found = await self.indices.count(name)
         return {"index": name, "documents": found, "replaced": replaced}
@@ -190,11 +198,11 @@ class StoreBuild:
     async def remove_orphaned(self, kind: Kind) -> None:
         """Removes the kind's indices that no alias names and this attempt did not make; notes them in ``removed``.
 
-        This batch holds the store's bulk lane, so no other live batch can own one.
+        This batch holds the store's bulk lane, so no other live batch of this ledger can own one.
         """
         await self.fence()
-        for index in await self.indices.list():
-            if index.kind == kind.word and not index.aliases and not self._is_mine(index):
+        for index in removable(await self.indices.list(), self.identity):
+            if index.kind == kind.word and not self._is_mine(index):
                 await self.indices.delete(index.name)
                 self.removed.append(index.name)
 
@@ -226,9 +234,19 @@ class StoreBuild:
             raise IndexCheckError(f"index {name} is gone, or was not made by this project: it is not used")
         return made.meta
 
+    async def _own(self, names: Sequence[str]) -> list[str]:
+        """Returns those of the named indices that this ledger made and that are still there."""
+        own = {index.name for index in await self.indices.list() if is_own(index, self.identity)}
+        return [name for name in names if name in own]
+
+    async def _check_own(self) -> None:
+        """Raises ForeignIndexError when another ledger has replaced the store's indices meanwhile."""
+        if not self.part.batch.options.get(TAKE_OVER):
+            check_own(self.store.hash, await self.indices.list(), self.identity)
+
     def _is_mine(self, index: PhysicalIndex) -> bool:
-        batch = self.part.batch
-        return (index.meta.get("batch_id"), index.meta.get("attempt")) == (batch.id, batch.attempt)
+        # Each attempt has a run of its own. A ledger that was restored from a backup gives batches' numbers again.
+        return index.meta.get("run") == self.part.batch.dagster_run_id
 
 
 def _refuse(rejected: Sequence[Rejected]) -> None:

@@ -6,17 +6,20 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.batches.lanes import LaneBusyError, acquire
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.logs import Log
+from sync_pipeline.pipelines.store_search.index.ownership import removable
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sync_pipeline.batches.identity import Identity
     from sync_pipeline.batches.lanes import Lane
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex
@@ -35,6 +38,7 @@ async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list
     meanwhile, stops no other.
     """
     removed: list[str] = []
+    identity = await asyncio.to_thread(identity_of, pipeline.ledger)
     async with pipeline.cluster() as cluster:
         for store in await asyncio.to_thread(pipeline.stores.list):
             try:
@@ -42,7 +46,7 @@ async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list
             except LaneBusyError:
                 continue
             try:
-                removed += await _remove(cluster, store.hash, lane, pipeline.clock.now() - SETTLED_AFTER)
+                removed += await _remove(cluster, store.hash, lane, identity, pipeline.clock.now() - SETTLED_AFTER)
             except SyncPipelineError as error:
                 log.warning("indices not cleaned up", store=store.hash, error=one_line(error))
             finally:
@@ -50,10 +54,12 @@ async def remove_orphaned_indices(pipeline: StoreSearch, *, holder: str) -> list
     return removed
 
 
-async def _remove(cluster: SearchCluster, store_hash: str, lane: Lane, before: datetime) -> list[str]:
+async def _remove(
+    cluster: SearchCluster, store_hash: str, lane: Lane, identity: Identity, before: datetime
+) -> list[str]:
     indices = StoreIndices(cluster, store_hash)
     removed = []
-    for index in orphaned(await indices.list(), before):
+    for index in orphaned(await indices.list(), identity, before):
         await asyncio.to_thread(lane.check)
         await indices.delete(index.name)
         log.info("index removed", store=store_hash, index=index.name)
@@ -61,7 +67,7 @@ async def _remove(cluster: SearchCluster, store_hash: str, lane: Lane, before: d
     return removed
 
 
-def orphaned(indices: Sequence[PhysicalIndex], before: datetime) -> list[PhysicalIndex]:
-    """Returns those that no alias names, made ``before``, of kinds in which nothing newer is served. Pure."""
+def orphaned(indices: Sequence[PhysicalIndex], identity: Identity, before: datetime) -> list[PhysicalIndex]:
+    """Returns those that the ledger may remove, made ``before``, of kinds in which nothing newer is served. Pure."""
     lately = {index.kind for index in indices if index.aliases and index.created >= before}
-    return [index for index in indices if not index.aliases and index.created < before and index.kind not in lately]
+    return [index for index in removable(indices, identity) if index.created < before and index.kind not in lately]

@@ -11,10 +11,12 @@ from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.delivery.compare import Comparison
 from sync_pipeline.pipelines.store_search.index.definition import MAPPING_VERSION
 from sync_pipeline.pipelines.store_search.index.languages import language
+from sync_pipeline.pipelines.store_search.index.ownership import check_own, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
+    from sync_pipeline.batches.identity import Identity
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.pipelines.store_search.stores.models import Store
     from sync_pipeline.pipelines.store_search.types import Kind
@@ -43,11 +45,17 @@ class LiveIndex:
         store: Store,
         kind: Kind,
         *,
+        identity: Identity,
         confirmed: bool,
         next_version: Callable[[], Awaitable[int]],
     ) -> LiveIndex | None:
-        """Returns the index that searches of the kind see, if documents of this version of the project fit into it."""
-        found = await cls.targets(cluster, store, kind, building=(), confirmed=confirmed, next_version=next_version)
+        """Returns the index that searches of the kind see, if documents of this version of the project fit into it.
+
+        Raises ForeignIndexError as ``targets``.
+        """
+        found = await cls.targets(
+            cluster, store, kind, identity=identity, building=(), confirmed=confirmed, next_version=next_version
+        )
         return found[0] if found else None
 
     @classmethod
@@ -57,15 +65,23 @@ class LiveIndex:
         store: Store,
         kind: Kind,
         *,
+        identity: Identity,
         building: Collection[tuple[int, int]],
         confirmed: bool,
         next_version: Callable[[], Awaitable[int]],
     ) -> Sequence[LiveIndex]:
-        """Returns those which the attempts ``building`` (batch, attempt) fill, and then that index, if any."""
+        """Returns those which the attempts ``building`` (batch, attempt) fill, and then that index, if any.
+
+        All were made by the ledger of that ``identity``. Raises ForeignIndexError when searches see another's.
+        """
         live, made = [], []
+        indices = await StoreIndices(cluster, store.hash).list()
+        check_own(store.hash, indices, identity)
         wanted = (MAPPING_VERSION, language(store.language).code)
-        for index in await StoreIndices(cluster, store.hash).list():
-            if index.kind != kind.word or (index.meta.get("mapping_version"), index.meta.get("language")) != wanted:
+        for index in indices:
+            if index.kind != kind.word or not is_own(index, identity):
+                continue
+            if (index.meta.get("mapping_version"), index.meta.get("language")) != wanted:
                 continue
             one = cls(
                 cluster, store.hash, kind, index.name, index.meta.get("first_version", 0), confirmed, next_version

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from sync_pipeline.batches.identity import Identity
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch, SyncSchedule
@@ -140,4 +141,4 @@ def test_what_a_swap_has_just_replaced_is_not_ownerless_yet():
 
     lately = [index("old", "products", 5), index("new", "products", 0, "a")]
     long_ago = [index("left", "blog", 5), index("served", "blog", 4, "b"), index("build", "blog", 0)]
-    assert [one.name for one in orphaned([*lately, *long_ago], before)] == ["left"]
+    assert [one.name for one in orphaned([*lately, *long_ago], Identity("own"), before)] == ["left"]
