@@ -17,6 +17,7 @@ from sync_pipeline.core import Core, core_of
 from sync_pipeline.local.folder import folder_settings
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.orchestration.assembly import Assembly, assemble
+from sync_pipeline.orchestration.config import BATCH, BatchConfig
 from sync_pipeline.pipeline import Pipeline
 from sync_pipeline.pipelines import registry
 from sync_pipeline.settings import load_settings
@@ -31,7 +32,7 @@ def build_assembly(pipelines: Sequence[Pipeline] | None = None, **resources: Any
     Without ``pipelines``: of all.
     """
     pipelines = registry.PIPELINES if pipelines is None else pipelines
-    made: dict[str, Any] = {"core": dg.ResourceDefinition(lambda _: _core(pipelines))}
+    made: dict[str, Any] = {"core": dg.ResourceDefinition(lambda _: _core(pipelines)), BATCH: BatchConfig()}
     made |= {pipeline.name: dg.ResourceDefinition(_opening(pipeline, pipelines)) for pipeline in pipelines}
     return assemble(pipelines, made | resources)
 

@@ -50,6 +50,10 @@ def _nothing(*_: Any) -> Any:
     return []
 
 
+def _no_title(*_: Any) -> None:
+    return None
+
+
 def _no_dry_run(_: Any, request: BatchRequest) -> Any:
     raise UsageError(f"{request.pipeline} has no dry run")
 
@@ -69,6 +73,7 @@ class Pipeline:
     (``orchestration.members.PipelineDefinitions``). ``dry_run`` says what a request would do, by part; ``verify``
     compares source and destination, by part, as the options of a batch of type `verify` say (``verify_request``).
     ``health`` looks at what the pipeline alone needs,
+    ``title`` returns the name by which people know a scope, if it has one beside that of its partition;
     ``tidy`` removes what is old and over. ``unconfigured`` says why the pipeline has nothing to do, None when it has.
     """
 
@@ -90,6 +95,7 @@ class Pipeline:
     dry_run: Callable[[Any, BatchRequest], Mapping[str, Preview]] = _no_dry_run
     verify: Callable[[Any, BatchPart], Mapping[str, Verification]] | None = None
     health: Callable[[Any], Sequence[Finding]] = _nothing
+    title: Callable[[Ledger, str], str | None] = _no_title
     tidy: Callable[[Any], Mapping[str, int]] = field(default=lambda _: {})
     unconfigured: Callable[[Settings], str | None] = field(default=lambda _: None)
 
@@ -97,7 +103,9 @@ class Pipeline:
         """Makes the request of what was asked for, of any type. Raises UsageError."""
         if ask.type == VERIFY:
             return self.verify_request(ask)
-        return self.request(ask)
+        request = self.request(ask)
+        # It only reads, so it works beside whoever holds the lane.
+        return replace(request, dry_run=True, lane=None) if ask.dry_run else request
 
     def scheduled(self, schedule: SyncSchedule) -> BatchRequest:
         """Makes the request of what a schedule asks for, of any type. Raises UsageError."""
@@ -122,6 +130,8 @@ class Pipeline:
             raise UsageError(f"repair is true or false, not {options['repair']!r}")
         if ask.mode != Mode.FULL or ask.ids:
             raise UsageError("verify looks at everything of a type: it has no mode and no ids")
+        if ask.dry_run:
+            raise UsageError("verify writes nothing unless it repairs: it has no dry run")
         # The pipeline itself knows its types and its scopes.
         checked = self.request(Ask(ask.scope, options["type"]))
         return replace(

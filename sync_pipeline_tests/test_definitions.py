@@ -10,15 +10,21 @@ import dagster as dg
 import pytest
 
 from sync_pipeline.definitions import build_defs
-from sync_pipeline.pipelines.store_search.types import BatchType
+from sync_pipeline.pipelines.store_search.types import BatchType, Part
+from sync_pipeline_tests.described import check_described
 
+SHOP = "store_search/bigcommerce"
 CHAIN = {
+    **{f"{SHOP}/{name}": set() for name in ("products", "brands", "categories", "pages", "blog_posts")},
     "store_search/stop_words": set(),
     "store_search/synonyms": set(),
     "store_search/search_index": {"store_search/stop_words", "store_search/synonyms"},
-    "store_search/products": {"store_search/search_index"},
-    "store_search/categories": {"store_search/search_index"},
-    "store_search/blog_posts": {"store_search/search_index"},
+    "store_search/products": {
+        "store_search/search_index",
+        *(f"{SHOP}/{name}" for name in ("products", "brands", "categories")),
+    },
+    "store_search/categories": {"store_search/search_index", f"{SHOP}/categories", f"{SHOP}/pages"},
+    "store_search/blog_posts": {"store_search/search_index", f"{SHOP}/blog_posts"},
 }
 
 
@@ -30,11 +36,10 @@ def definitions() -> dg.Definitions:
 def test_the_assets_are_the_chain(definitions: dg.Definitions):
     specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
     assert {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs.items()} == CHAIN
-    assert {spec.group_name for spec in specs.values()} == {"store_search"}
+    assert {spec.group_name for spec in specs.values()} == {"store_search", "bigcommerce"}
     assert {spec.partitions_def for spec in specs.values()} == {
         dg.DynamicPartitionsDefinition(name="store_search_stores")
     }
-    assert all(spec.description for spec in specs.values())
 
 
 @pytest.mark.parametrize("batch_type", list(BatchType))
@@ -58,6 +63,7 @@ def test_the_schedules_are_on_by_themselves(definitions: dg.Definitions):
         "due_batches": "due_batches_now",
         "daily_maintenance": "maintenance",
         "daily_hook_check": "hook_check",
+        "hourly_freshness": "freshness_of_scopes",
     }
     assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}  # pyright: ignore
 
@@ -69,7 +75,11 @@ def test_every_import_has_its_checks(definitions: dg.Definitions):
         (asset, check)
         for asset in ("store_search/products", "store_search/categories", "store_search/blog_posts")
         for check in ("books_balance", "index_count", "aliases", "in_step")
-    }
+    } | {(f"store_search/{part}", "fresh") for part in Part}
+
+
+def test_everything_that_people_see_is_described(definitions: dg.Definitions):
+    check_described(definitions)
 
 
 def test_loading_in_a_fresh_interpreter_imports_no_vendors_client(project: Path):

@@ -41,6 +41,15 @@ def next_runs(cron: str, timezone: str, after: datetime, count: int) -> list[dat
     return runs
 
 
+def last_run(cron: str, timezone: str, before: datetime) -> datetime | None:
+    """Returns the last time before ``before`` at which ``cron`` fired, in UTC; None when it never did.
+
+    Raises CronError.
+    """
+    fires = _simulated(cron, before.astimezone(zone(timezone)), reverse=True)
+    return next((moment for fired in fires if (moment := fired.astimezone(UTC)) < before), None)
+
+
 def zone(name: str) -> ZoneInfo:
     """Returns the time zone of that name. Raises CronError when there is none."""
     try:
@@ -59,14 +68,17 @@ def is_zone(name: str | None) -> bool:
 
 
 def _runs(cron: str, where: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    if len(cron) > MAX_LENGTH or len(cron.split()) != len(FIELDS.split()):
-        raise CronError(f"cron {one_line(cron, 80)!r} does not have the five fields `{FIELDS}`")
-    try:
-        fires = CronSim(cron, after.astimezone(where))
-    except CronSimError as error:
-        reason = str(error).lower()
-        raise CronError(f"cron {cron!r} is malformed or never fires: {reason}, of the fields `{FIELDS}`") from None
-    for fired in fires:
+    for fired in _simulated(cron, after.astimezone(where)):
         # In the second of two like hours it counts the first one's times as still to come.
         if (moment := fired.astimezone(UTC)) > after:
             yield moment
+
+
+def _simulated(cron: str, start: datetime, *, reverse: bool = False) -> CronSim:
+    if len(cron) > MAX_LENGTH or len(cron.split()) != len(FIELDS.split()):
+        raise CronError(f"cron {one_line(cron, 80)!r} does not have the five fields `{FIELDS}`")
+    try:
+        return CronSim(cron, start, reverse=reverse)
+    except CronSimError as error:
+        reason = str(error).lower()
+        raise CronError(f"cron {cron!r} is malformed or never fires: {reason}, of the fields `{FIELDS}`") from None

@@ -110,6 +110,8 @@ class SyncBatch(Base):
     heartbeat_at: Mapped[datetime | None]
     #: Whether deletes beyond the guard's bound were confirmed by whoever asked.
     confirm_deletes: Mapped[bool] = mapped_column(server_default=text("false"))
+    #: Whether it only tells what it would do: it holds no lane, writes nothing, and is no success of the scope.
+    dry_run: Mapped[bool] = mapped_column(server_default=text("false"))
     #: The parts that the run plans (asset names), known from the claim on.
     planned: Mapped[list[str] | None]
     #: Books and figures by part, written as each part ends.

@@ -67,6 +67,7 @@ class Ask:
     trigger: Trigger = Trigger.MANUAL
     delay: timedelta = timedelta()
     confirm_deletes: bool = False
+    dry_run: bool = False
     max_attempts: int = 1
 
 
@@ -84,6 +85,8 @@ class BatchRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     delay: timedelta = timedelta()
     confirm_deletes: bool = False
+    #: Whether it only tells what it would do.
+    dry_run: bool = False
     #: The run that will claim it; the queue leaves a reserved batch alone.
     reserved_for: str | None = None
     #: The lane that its run holds; None when it writes nothing, or its claims fence themselves.

@@ -44,6 +44,7 @@ def request_of(batch: SyncBatch) -> BatchRequest:
         trigger=Trigger.MANUAL,
         ids=batch.ids,
         options=batch.options,
+        dry_run=batch.dry_run,
         lane=None if batch.lane is None else LaneName(batch.lane),
     )
 
@@ -66,6 +67,7 @@ def pending_row(request: BatchRequest, now: datetime, *, unique_while_pending: b
         "requested_at": now,
         "not_before": now + request.delay if request.delay else None,
         "confirm_deletes": request.confirm_deletes,
+        "dry_run": request.dry_run,
         "dagster_run_id": request.reserved_for,
         # A reservation is a sign of life, and ages by PostgreSQL's clock as all of these.
         "heartbeat_at": None if request.reserved_for is None else func.clock_timestamp(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
@@ -140,6 +141,14 @@ def request_due(ledger: Ledger, pipelines: Mapping[str, Recurring], retries: int
         at_work = set(session.scalars(unfinished))
         requests = [_request(schedule, pipelines, retries) for schedule in schedules if schedule.id not in at_work]
         return [ledger.add(session, request) for request in requests if request is not None]
+
+
+def describe_schedule(schedule: SyncSchedule) -> str:
+    """Returns a schedule in a line for people: what, when, and when it runs next or why it does not."""
+    rests = "inactive" if not schedule.active else schedule.paused_reason
+    next_run_at = f"next {schedule.next_run_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    what = f"{schedule.type} ({schedule.mode}) at `{schedule.cron}` {schedule.timezone}"
+    return f"{what}: {rests or next_run_at}"
 
 
 def pause_schedules(session: Session, scope: str, reason: str | None) -> None:

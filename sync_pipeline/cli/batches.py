@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Batches: list, show, retry, cancel, stats.", no_args_is_help=True)
 
-#: What a summary in a few words counts; the last four of a verify batch.
+#: What a summary in a few words counts; those of the second line of a verify batch, of the last of a dry run.
 OUTCOMES = (
     *("read", "written", "deleted", "unchanged", "stale", "filtered", "dead_lettered"),
     *("missing", "extra", "differing", "repaired"),
+    *("create", "update", "delete"),
 )
 COLUMNS = ("id", "pipeline", "scope", "type", "mode", "trigger", "status", "attempt", "requested", "seconds", "result")
 #: What a narrow terminal goes without, the first first.
@@ -121,7 +122,7 @@ def stats(as_json: Json = False) -> None:
 def batch_fields(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
     """Returns the batch as every machine-readable answer gives it. ``stalled``: its run has fallen silent."""
     names = (
-        *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "options", "trigger", "status"),
+        *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "options", "dry_run", "trigger", "status"),
         *("is_scheduled", "schedule_id", "next_run_at", "not_before", "attempt", "max_attempts", "dagster_run_id"),
         *("requested_at", "started_at", "finished_at", "heartbeat_at", "planned", "counts", "progress", "error"),
     )
@@ -142,7 +143,7 @@ def batch_row(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
         "pipeline": batch.pipeline,
         "scope": batch.scope.partition(":")[2],
         "type": batch.type,
-        "mode": batch.mode,
+        "mode": f"{batch.mode}, dry run" if batch.dry_run else batch.mode,
         "trigger": batch.trigger,
         "status": batch.status,
         "attempt": batch.attempt,

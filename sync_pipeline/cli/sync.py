@@ -82,15 +82,14 @@ def run(
             options={"take_over": True} if take_over else {},
             confirm_deletes=confirm_deletes,
             delay=timedelta(seconds=delay or 0),
+            dry_run=dry_run,
         )
     )
     if delay is not None and not enqueue:
         raise UsageError("--delay goes with --enqueue")
-    if dry_run and enqueue:
-        raise UsageError("--dry-run and --enqueue exclude each other")
     with environment("sync run") as here:
         chosen.check_scope(here.ledger, full_scope)
-        if dry_run:
+        if dry_run and not enqueue:
             _tell_previews(chosen.dry_run(here.open(chosen), request), as_json=as_json)
             return 0
         if enqueue:
@@ -133,6 +132,7 @@ def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
             run_id=run_id,
             partition_set=member.partition_set,
             partition_key=member.pipeline.scope_name(batch.scope),
+            title=member.pipeline.title(here.ledger, batch.scope),
         )
     batch = here.ledger.get(batch.id)
     if batch.status == Status.COMPLETED:

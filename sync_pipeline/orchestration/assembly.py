@@ -10,6 +10,7 @@ import dagster as dg
 
 from sync_pipeline.errors import UsageError
 from sync_pipeline.orchestration.automation import automation
+from sync_pipeline.orchestration.freshness import fresh_checks
 from sync_pipeline.orchestration.members import Member
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def assemble(pipelines: Sequence[Pipeline], resources: Mapping[str, Any]) -> Ass
     # Not Definitions.merge, which makes every sensor anew.
     whole = dg.Definitions(
         assets=[one for made in every for one in made.assets or ()],
-        asset_checks=[one for made in every for one in made.asset_checks or ()],
+        asset_checks=[
+            *(one for made in every for one in made.asset_checks or ()),
+            *(fresh_checks(member) for member in members.values()),
+        ],
         jobs=[one for made in every for one in made.jobs or ()],
         schedules=[one for made in every for one in made.schedules or ()],
         sensors=[one for made in every for one in made.sensors or ()],

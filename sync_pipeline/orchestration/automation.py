@@ -5,17 +5,19 @@ from datetime import timedelta
 
 import dagster as dg
 
+from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.maintenance import forget_old
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.retries import retry_failed
-from sync_pipeline.batches.schedules import request_due
+from sync_pipeline.batches.schedules import describe_schedule, list_schedules, request_due
 from sync_pipeline.core import Core
 from sync_pipeline.errors import UsageError, one_line
+from sync_pipeline.orchestration.freshness import freshness_job
 from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, move_partitions
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.reconciliation import Reconciliation
-from sync_pipeline.orchestration.runs import daily, run_request
+from sync_pipeline.orchestration.runs import always_on, run_request
 from sync_pipeline.orchestration.tags import tags_of_own_runs
 
 #: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
@@ -27,15 +29,21 @@ SENSOR_SECONDS = 5
 def automation(members: Sequence[Member]) -> dg.Definitions:
     """Makes the sensors, schedules and jobs that serve every member."""
     maintenance = _maintenance(members)
+    freshness = freshness_job(members)
     return dg.Definitions(
-        jobs=[maintenance],
-        schedules=[_due_batches(members), daily("daily_maintenance", maintenance, "17 4")],
+        jobs=[maintenance, freshness],
+        schedules=[
+            _due_batches(members),
+            always_on("daily_maintenance", maintenance, "17 4 * * *"),
+            always_on("hourly_freshness", freshness, "7 * * * *"),
+        ],
         sensors=[_pending_batches(members)],
     )
 
 
 def run_requests(
     context: dg.SensorEvaluationContext,
+    ledger: Ledger,
     members: Sequence[Member],
     batches: Sequence[SyncBatch],
     known_scopes: Sequence[str] = (),
@@ -51,14 +59,15 @@ def run_requests(
         if missing:
             additions.append(member.brought.partitions.build_add_request(missing))
     return dg.SensorResult(
-        run_requests=[
-            run_request(
-                batch, by_name[batch.pipeline].job(batch.type), by_name[batch.pipeline].pipeline.scope_name(batch.scope)
-            )
-            for batch in batches
-        ],
+        run_requests=[_run_request(ledger, by_name[batch.pipeline], batch) for batch in batches],
         dynamic_partitions_requests=additions,
     )
+
+
+def _run_request(ledger: Ledger, member: Member, batch: SyncBatch) -> dg.RunRequest:
+    pipeline = member.pipeline
+    title = pipeline.title(ledger, batch.scope)
+    return run_request(batch, member.job(batch.type), pipeline.scope_name(batch.scope), title)
 
 
 def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
@@ -96,7 +105,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         known = _known_scopes(context, core, members)
         pending = reconciliation.startable([*due(ledger, names), *due(ledger, names, lane=None)])
         startable = _with_jobs(context, core, members, pending)
-        requested = run_requests(context, members, startable, known)
+        requested = run_requests(context, ledger, members, startable, known)
         if not requested.run_requests and not requested.dynamic_partitions_requests:
             return dg.SkipReason("no batch is pending")
         return requested
@@ -138,7 +147,7 @@ def _with_jobs(
 def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
     recurring = {member.pipeline.name: member.pipeline.scheduled for member in members}
 
-    @dg.op
+    @dg.op(description="Gives every schedule that is due its pending batch, once.")
     def request_due_batches(context: dg.OpExecutionContext, core: dg.ResourceParam[Core]) -> None:
         """Gives every schedule that is due its pending batch, as `due_batches` does each minute."""
         made = request_due(core.ledger, recurring, core.settings.sync_pipeline_retries)
@@ -153,7 +162,9 @@ def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
         job=due_batches_now,
         name="due_batches",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Gives every schedule of the ledger that is due its pending batch.",
+        description="Gives every scope's schedule that is due its pending batch, which `pending_batches` starts. The "
+        "schedules are rows of the ledger: each tick says which is next, the check `fresh` and the metadata of each "
+        "asset's partition name those of its scope, and `sync-pipeline schedules` lists and changes them.",
     )
     def due_batches(_: dg.ScheduleEvaluationContext, core: dg.ResourceParam[Core]) -> dg.SkipReason:
         """Gives every scope's schedule that is due its pending batch; `pending_batches` starts it.
@@ -161,13 +172,23 @@ def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
         The schedules themselves are rows of the ledger: `sync-pipeline schedules` shows and changes them.
         """
         made = request_due(core.ledger, recurring, core.settings.sync_pipeline_retries)
-        return dg.SkipReason(f"{len(made)} batches were due")
+        upcoming = [one for one in list_schedules(core.ledger) if one.active and one.paused_reason is None]
+        following = min(upcoming, key=lambda one: one.next_run_at, default=None)
+        said = [f"batch {batch.id}: {batch.type} ({batch.mode}) of {batch.scope}" for batch in made]
+        next_one = "none" if following is None else f"{following.scope}: {describe_schedule(following)}"
+        return dg.SkipReason(
+            f"{len(made)} batches were due{''.join(f'; {line}' for line in said)}; "
+            f"{len(upcoming)} schedules are active, the next one: {next_one}"
+        )
 
     return due_batches
 
 
 def _maintenance(members: Sequence[Member]) -> dg.JobDefinition:
-    @dg.op(required_resource_keys={"core", *(member.pipeline.name for member in members)})
+    @dg.op(
+        required_resource_keys={"core", *(member.pipeline.name for member in members)},
+        description="Deletes old rows and runs, partitions of removed scopes, and what each pipeline calls over.",
+    )
     def tidy_up(context: dg.OpExecutionContext) -> None:
         """Deletes old rows and runs, partitions of removed scopes, and what each pipeline calls old and over.
 

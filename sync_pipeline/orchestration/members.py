@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -48,6 +49,17 @@ class Member:
     def partition_set(self) -> str:
         """The name of its partitions in the instance."""
         return self.brought.partitions.name or ""
+
+    @cached_property
+    def covered(self) -> dict[str, list[str]]:
+        """The pipeline's assets, by name, with the batch types whose jobs bring each up to date."""
+        assets = [one for one in self.brought.definitions.assets or () if isinstance(one, dg.AssetsDefinition)]
+        covered: dict[str, list[str]] = {}
+        for batch_type, job in self.brought.jobs.items():
+            selection: dg.AssetSelection | None = getattr(job, "selection", None)
+            for key in sorted(selection.resolve(assets)) if selection is not None else ():
+                covered.setdefault(key.path[-1], []).append(batch_type)
+        return covered
 
     def job(self, batch_type: str) -> str:
         """Returns the name of the job that runs a batch of that type. Raises UsageError when there is none."""

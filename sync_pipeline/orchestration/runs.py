@@ -11,7 +11,7 @@ import dagster as dg
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, describe
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.retries import run_again
-from sync_pipeline.errors import Retry, SyncPipelineError, one_line
+from sync_pipeline.errors import Retry, SyncPipelineError, UsageError, one_line
 from sync_pipeline.logs import Log
 from sync_pipeline.orchestration.instance import (
     DagsterStorageUnavailableError,
@@ -23,6 +23,7 @@ from sync_pipeline.orchestration.instance import (
 from sync_pipeline.orchestration.tags import (
     ENDED_TAG,
     PARENT_TAG,
+    PARTITION_TAG,
     run_tags,
     tagged_attempt,
     tagged_batch,
@@ -36,17 +37,31 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.models import SyncBatch
     from sync_pipeline.batches.parts import BatchPart
 
+    #: Returns the name by which people know a scope (``Pipeline.title``).
+    Title = Callable[[Ledger, str], str | None]
+
 log = Log("sync_pipeline.orchestration")
+
+#: The only part of a dry run.
+DRY_RUN = "dry_run"
 
 #: A step of whatever kind.
 StepContext = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
 
 
-def run_request(batch: SyncBatch, job: str, partition_key: str) -> dg.RunRequest:
+def run_request(batch: SyncBatch, job: str, partition_key: str, title: str | None) -> dg.RunRequest:
     """Makes the request of a batch's run: one for each attempt, however often it is made."""
     return dg.RunRequest(
-        run_key=f"{batch.id}:{batch.attempt}", job_name=job, partition_key=partition_key, tags=run_tags(batch)
+        run_key=f"{batch.id}:{batch.attempt}", job_name=job, partition_key=partition_key, tags=run_tags(batch, title)
     )
+
+
+def chosen_partition(context: StepContext) -> str:
+    """Returns the partition that a run was started for. Raises UsageError for a run of none."""
+    partition = context.run.tags.get(PARTITION_TAG)
+    if partition is None:
+        raise UsageError("start the run with a partition, that is, for one scope")
+    return partition
 
 
 def planned_parts(context: StepContext) -> tuple[str, ...]:
@@ -66,26 +81,34 @@ def run_batch_part(
     ledger: Ledger,
     by_hand: Callable[[tuple[str, ...]], BatchRequest],
     *,
+    title: Title,
     planned: tuple[str, ...] | None = None,
 ) -> Iterator[BatchPart]:
     """Opens `batch_part` for a Dagster step. ``by_hand`` makes the request of a run that carries no batch.
 
-    ``planned`` are the run's parts, by default the assets that it materializes. What the project can say in one line
-    ends the step as a Failure that says it, and that Dagster does not retry.
+    Such a run gets the tags of the batch that is made for it; ``title`` is the pipeline's. ``planned`` are the run's
+    parts, by default the assets that it materializes; a dry run has one of its own. What the project can say in one
+    line ends the step as a Failure that says it, and that Dagster does not retry.
     """
     try:
         planned = planned_parts(context) if planned is None else planned
-        run = _run_of(context, ledger, by_hand, planned)
+        run = _run_of(context, ledger, by_hand, planned, title)
+        if (ledger.get(run.batch) if isinstance(run.batch, int) else run.batch).dry_run:
+            run = replace(run, planned=(DRY_RUN,))
         with batch_part(ledger, run, describe=lambda error: _describe(context, error)) as part:
             if not isinstance(run.batch, int):
-                context.instance.add_run_tags(run.run_id, run_tags(part.batch))
+                context.instance.add_run_tags(run.run_id, run_tags(part.batch, title(ledger, part.batch.scope)))
             yield part
     except SyncPipelineError as error:
         raise dg.Failure(one_line(error), allow_retries=False) from error
 
 
 def _run_of(
-    context: StepContext, ledger: Ledger, by_hand: Callable[[tuple[str, ...]], BatchRequest], planned: tuple[str, ...]
+    context: StepContext,
+    ledger: Ledger,
+    by_hand: Callable[[tuple[str, ...]], BatchRequest],
+    planned: tuple[str, ...],
+    title: Title,
 ) -> Run:
     """Returns the run with the batch that it carries, or the request of one.
 
@@ -101,7 +124,7 @@ def _run_of(
         # Nothing is asked of its pipeline: what is wrong with its scope is then said by the batch itself.
         return Run(run.run_id, planned, carried, tagged_attempt(run.tags))
     batch = run_again(ledger, carried, run_id=run.run_id)
-    context.instance.add_run_tags(run.run_id, run_tags(batch))
+    context.instance.add_run_tags(run.run_id, run_tags(batch, title(ledger, batch.scope)))
     return Run(run.run_id, planned, batch.id, batch.attempt)
 
 
@@ -132,7 +155,14 @@ def _describe(context: StepContext, error: BaseException) -> Failure:
 
 
 def run_job(
-    definitions: dg.Definitions, job: str, *, batch: SyncBatch, run_id: str, partition_set: str, partition_key: str
+    definitions: dg.Definitions,
+    job: str,
+    *,
+    batch: SyncBatch,
+    run_id: str,
+    partition_set: str,
+    partition_key: str,
+    title: str | None = None,
 ) -> SyncPipelineError | None:
     """Runs a job in this process, recorded in Dagster's storage; returns what broke outside the parts, or None.
 
@@ -146,7 +176,7 @@ def run_job(
             result = definitions.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 partition_key=partition_key,
-                tags=run_tags(batch),
+                tags=run_tags(batch, title),
                 run_id=run_id,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
@@ -181,12 +211,12 @@ def _why_failed(result: dg.ExecuteInProcessResult) -> SyncPipelineError:
     return storage_unavailable(message) if away else SyncPipelineError(one_line(message))
 
 
-def daily(name: str, job: dg.JobDefinition, minute_and_hour: str) -> dg.ScheduleDefinition:
-    """Returns a schedule that runs a job each day at a time (UTC), given as the first two fields of cron."""
+def always_on(name: str, job: dg.JobDefinition, cron: str) -> dg.ScheduleDefinition:
+    """Returns a schedule (in UTC) that runs a job and is on by itself."""
     return dg.ScheduleDefinition(
         name=name,
         job=job,
-        cron_schedule=f"{minute_and_hour} * * *",
+        cron_schedule=cron,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=job.description,
     )

@@ -21,6 +21,8 @@ PIPELINE_TAG = "sync_pipeline/pipeline"
 ENDED_TAG = "sync_pipeline/ended"
 SCHEDULE_TAG = "dagster/schedule_name"
 PARTITION_TAG = "dagster/partition"
+#: Characters of a scope's name in a tag.
+TITLE_LENGTH = 100
 #: The run that this one repeats.
 PARENT_TAG = "dagster/parent_run_id"
 #: How often Dagster itself may retry a run, whatever its instance is set to.
@@ -29,23 +31,27 @@ MAX_RETRIES_TAG = "dagster/max_retries"
 LOCATION_TAG = ".dagster/repository"
 
 
-def run_tags(batch: SyncBatch) -> dict[str, str]:
-    """Returns the tags of a batch's run, by which people and sensors find it."""
+def run_tags(batch: SyncBatch, title: str | None = None) -> dict[str, str]:
+    """Returns the tags of a batch's run, by which people and sensors find it; ``title`` is its scope's name."""
     tags = {
         BATCH_TAG: str(batch.id),
         ATTEMPT_TAG: str(batch.attempt),
         PIPELINE_TAG: batch.pipeline,
         "sync_pipeline/scope": batch.scope,
         "sync_pipeline/type": batch.type,
+        "sync_pipeline/mode": batch.mode,
         "sync_pipeline/trigger": batch.trigger,
         # The ledger alone retries: a second mechanism would multiply with it.
         MAX_RETRIES_TAG: "0",
     }
     if batch.lane is not None:
         tags["sync_pipeline/lane"] = batch.lane
-
+    if batch.dry_run:
+        tags["sync_pipeline/dry_run"] = "true"
     if batch.store_hash is not None:
         tags["sync_pipeline/store"] = batch.store_hash
+    if title:
+        tags["sync_pipeline/name"] = title[:TITLE_LENGTH]
     return tags
 
 

@@ -3,13 +3,13 @@
 Both compare source and destination when they run, and record a batch of type `verify`.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from sync_pipeline.batches.requests import VERIFY, Ask
 from sync_pipeline.core import Core
+from sync_pipeline.orchestration.checks import checked_partition, partitioned_check
 from sync_pipeline.orchestration.runs import run_batch_part
 from sync_pipeline.pipeline import Pipeline
 
@@ -24,19 +24,16 @@ def in_step_checks(
 
     Jobs that select assets leave them out (``without_checks()``): comparing takes about as long as importing.
     """
-    with warnings.catch_warnings():
-        # A check without partitions is started by the UI without one.
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        specs = [
-            dg.AssetCheckSpec(CHECK, asset=[pipeline, part], description=DESCRIPTION, partitions_def=partitions)
-            for part in parts
-        ]
+    specs = [partitioned_check(CHECK, [pipeline, part], DESCRIPTION, partitions) for part in parts]
 
     @dg.multi_asset_check(
         name=f"{pipeline}_{CHECK}", specs=specs, can_subset=True, required_resource_keys={"core", pipeline}
     )
     def in_step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         core: Core = context.resources.core
+        partition = checked_partition(context)
+        if partition is None:
+            return
         own = core.ledger.of_run(context.run.run_id)
         if own is not None and own.type != VERIFY:
             # *Materialize* in the UI selects every check of its assets.
@@ -45,7 +42,7 @@ def in_step_checks(
         described = core.pipelines[pipeline]
         selected = {key.asset_key for key in context.selected_asset_check_keys}
         with run_batch_part(
-            context, core.ledger, _by_hand(described, context.partition_key), planned=(VERIFY,)
+            context, core.ledger, _by_hand(described, partition), title=described.title, planned=(VERIFY,)
         ) as part:
             found = described.verified(getattr(context.resources, pipeline), part)
         for name, result in found.items():
@@ -67,7 +64,7 @@ def verify_job(pipeline: str, partitions: dg.PartitionsDefinition) -> dg.JobDefi
         core: Core = context.resources.core
         described = core.pipelines[pipeline]
         with run_batch_part(
-            context, core.ledger, _by_hand(described, context.partition_key), planned=(VERIFY,)
+            context, core.ledger, _by_hand(described, context.partition_key), title=described.title, planned=(VERIFY,)
         ) as part:
             found = described.verified(getattr(context.resources, pipeline), part)
         for name, result in found.items():

@@ -132,9 +132,11 @@ def test_a_dry_run_prints_what_would_happen_and_makes_no_batch(commands: Command
     assert answer.status == 0
     assert answer.out.splitlines()[1].split() == ["products", "52", "0", "0", "0", "2", "0"]
     assert commands("batches", "list", "--json").json() == []
-    assert "exclude each other" in commands(
-        "sync", "run", "--store", store, "--dry-run", "--enqueue"
-    ).failed_in_one_line(2)
+    asked = commands("sync", "run", "--store", store, "--dry-run", "--enqueue", "--json").json()
+    assert (asked["dry_run"], asked["status"]) == (True, "pending")
+    shown = commands("batches", "show", str(asked["id"]), "--json").json()
+    assert shown["dry_run"] is True
+    assert "full, dry run" in commands("batches", "list").out
 
 
 def test_a_pending_batch_is_cancelled_and_counted(commands: Commands, store: str):

@@ -28,6 +28,7 @@ from sync_pipeline.pipelines import registry
 from sync_pipeline.settings import Settings
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.commands import Answer, Commands
+from sync_pipeline_tests.described import check_described
 from sync_pipeline_tests.toy.made import register_toy, write_toy
 
 NOTES = [{"id": 1, "text": "one"}, {"id": 2, "text": "two"}, {"id": 3, "text": "three", "hidden": True}, {"id": 4}]
@@ -263,6 +264,28 @@ def test_verify_batch_without_repair_holds_no_lane_and_its_check_tells(shelf: Sh
     assert shelf.ledger.get(batch.id).counts["verify"]["in_step"]
 
 
+def test_everything_that_people_see_of_it_is_described(shelf: Shelf):
+    check_described(build_assembly([shelf.toy], **shelf.resources).definitions)
+
+
+def test_enqueued_dry_run_only_tells_and_a_person_may_start_one(shelf: Shelf):
+    said = shelf.answer("sync", "run", "--pipeline", "toy", "--scope", "a", "--dry-run", "--enqueue")
+    assert (said["dry_run"], said["status"], said["max_attempts"]) == (True, "pending", 4)
+    [request] = shelf.tick()
+    assert request.tags["sync_pipeline/dry_run"] == "true"
+    done = shelf.run(request)
+    batch = shelf.ledger.get(said["id"])
+    assert (done.success, batch.status, batch.lane, shelf.copies()) == (True, "completed", None, {})
+    assert (batch.counts["dry_run"]["create"], batch.counts["dry_run"]["filtered"]) == (2, 1)
+    assert done.get_asset_materialization_events() == []
+    [row] = shelf.say("batches", "list").out.splitlines()[1:]
+    assert "full, dry run" in row and "2 create" in row
+    job = build_assembly([shelf.toy], **shelf.resources).definitions.resolve_job_def("toy_all")
+    config = {"resources": {"batch": {"config": {"dry_run": True}}}}
+    assert job.execute_in_process(instance=shelf.instance, partition_key="a", run_config=config).success
+    assert ([one.dry_run for one in shelf.ledger.list()], shelf.copies()) == ([True, True], {})
+
+
 def test_every_verify_batch_of_a_scope_shows_its_result_as_the_check(shelf: Shelf):
     shelf.tick()
     shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
@@ -312,7 +335,9 @@ def test_schedule_makes_batches_of_every_type(shelf: Shelf, clock: ManualClock):
     context = dg.build_schedule_context(instance=shelf.instance, resources={"core": shelf.resources["core"]})
     skipped = definitions.get_schedule_def("due_batches")(context)
     assert isinstance(skipped, dg.SkipReason)
-    assert skipped.skip_message == "2 batches were due"
+    said = skipped.skip_message or ""
+    assert said.startswith("2 batches were due; batch 1: all (full) of toy:a; batch 2: verify (full) of toy:a; ")
+    assert "2 schedules are active, the next one: toy:a: all (full) at `0 2 * * *` UTC: next " in said
     made = shelf.ledger.list(pipeline="toy")
     assert {(one.type, one.trigger, one.is_scheduled) for one in made} == {
         ("all", "schedule", True),

@@ -61,6 +61,12 @@ def _check_scope(ledger: Ledger, scope: str) -> None:
     check_store_scope(ledger, scope)
 
 
+def _title(ledger: Ledger, scope: str) -> str | None:
+    from sync_pipeline.pipelines.store_search.stores.stores import store_name
+
+    return store_name(ledger, scope)
+
+
 def _definitions() -> Any:
     from sync_pipeline.pipelines.store_search.defs.definitions import build
 
@@ -121,6 +127,7 @@ PIPELINE = Pipeline(
     replay=_replay,
     scopes=_scopes,
     check_scope=_check_scope,
+    title=_title,
     definitions=_definitions,
     tables=_tables,
     sealed=_sealed,

@@ -12,6 +12,8 @@ from sync_pipeline.delivery.guard import GuardBounds
 from sync_pipeline.errors import UsageError
 
 PIPELINE = "store_search"
+#: Who answers for its assets, as Dagster names owners.
+OWNERS = ["team:store_search"]
 
 
 class Part(StrEnum):

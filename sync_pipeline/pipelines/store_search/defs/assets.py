@@ -3,49 +3,59 @@
 Each body is one `batch_part`: the ledger knows of every run, whoever started it. The work itself is in sync.py.
 """
 
-import asyncio
 import json
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import Iterator
+from contextlib import aclosing
 
 import dagster as dg
 
-from sync_pipeline.batches.parts import BatchPart
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
-from sync_pipeline.orchestration.runs import run_batch_part
+from sync_pipeline.orchestration.steps import asset_part, materialize, resources_of, row_count, scope_metadata
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
+from sync_pipeline.pipelines.store_search.defs.sources import READ, source_key, sources
 from sync_pipeline.pipelines.store_search.imports.run import ImportResult
-from sync_pipeline.pipelines.store_search.requests import store_request
-from sync_pipeline.pipelines.store_search.runtime import StoreSearch
-from sync_pipeline.pipelines.store_search.types import IMPORTS, PIPELINE, Part, type_of_parts
+from sync_pipeline.pipelines.store_search.index.definition import MAPPING_VERSION
+from sync_pipeline.pipelines.store_search.types import IMPORTS, OWNERS, PIPELINE, Part, type_of_parts
 
-COMMON = {"partitions_def": stores, "group_name": PIPELINE, "key_prefix": PIPELINE}
+COMMON = {
+    "partitions_def": stores,
+    "group_name": PIPELINE,
+    "key_prefix": PIPELINE,
+    "owners": OWNERS,
+    "required_resource_keys": resources_of(PIPELINE),
+    # A dry run materializes nothing.
+    "output_required": False,
+}
+
+# Data versions, by which Dagster tells whether what is downstream is in step with an asset ("Unsynced" otherwise).
+#: The step that writes words also applies them to every index, so nothing downstream is ever behind them.
+APPLIED = dg.DataVersion("applied")
+#: New indices for some imports leave those of the others as good as they are, until what an index is changes.
+INDEX = dg.DataVersion(f"mapping {MAPPING_VERSION}")
 
 
 @dg.asset(**COMMON, kinds={"elasticsearch", "file"})
-def stop_words(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
+def stop_words(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Writes the words that search ignores: the language's short list and the store's own.
 
     Written as a file, and applied by a reindex in the cluster to every index that this run does not build anew.
     """
-    with store_part(context, store_search) as part:
-        return dg.MaterializeResult(metadata=asyncio.run(sync.apply_stop_words(store_search, part)))
+    yield from materialize(
+        context, PIPELINE, sync.apply_stop_words, type_of=type_of, rows="words", data_version=APPLIED
+    )
 
 
 @dg.asset(**COMMON, kinds={"elasticsearch", "file"})
-def synonyms(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> dg.MaterializeResult:
+def synonyms(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Writes the store's synonym rules as a synonyms set; they work in running searches at once."""
-    with store_part(context, store_search) as part:
-        return dg.MaterializeResult(metadata=asyncio.run(sync.apply_synonyms(store_search, part)))
+    yield from materialize(context, PIPELINE, sync.apply_synonyms, type_of=type_of, rows="rules", data_version=APPLIED)
 
 
 @dg.asset(**COMMON, deps=[stop_words, synonyms], kinds={"elasticsearch"})
-def search_index(
-    context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]
-) -> dg.MaterializeResult:
+def search_index(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Creates empty indices for the imports of this run; no alias is touched yet, so searches see none of it."""
-    with store_part(context, store_search) as part:
-        return dg.MaterializeResult(metadata=asyncio.run(sync.create_indices(store_search, part)))
+    yield from materialize(context, PIPELINE, sync.create_indices, type_of=type_of, data_version=INDEX)
 
 
 DESCRIPTIONS = {
@@ -59,12 +69,14 @@ DESCRIPTIONS = {
     name="imports",
     partitions_def=stores,
     can_subset=True,
+    required_resource_keys=resources_of(PIPELINE),
     specs=[
         dg.AssetSpec(
             [PIPELINE, part.value],
-            deps=[[PIPELINE, Part.SEARCH_INDEX.value]],
+            deps=[[PIPELINE, Part.SEARCH_INDEX.value], *(source_key(name) for name in READ[part])],
             description=DESCRIPTIONS[part],
             group_name=PIPELINE,
+            owners=OWNERS,
             kinds={"bigcommerce", "elasticsearch"},
             skippable=True,
         )
@@ -72,18 +84,22 @@ DESCRIPTIONS = {
     ],
 )
 # Without a return type: Dagster takes an async generator's for the type of a single output.
-async def imports(context: dg.AssetExecutionContext, store_search: dg.ResourceParam[StoreSearch]):
+async def imports(context: dg.AssetExecutionContext):
     """Runs the imports side by side: each fills its own index and moves its aliases; one that fails stops no other."""
     selected = [part for part in IMPORTS if dg.AssetKey([PIPELINE, part.value]) in context.selected_asset_keys]
     failures: list[tuple[Part, BaseException]] = []
-    with store_part(context, store_search) as batch:
-        async with aclosing(sync.import_records(store_search, batch, selected)) as outcomes:
+    with asset_part(context, PIPELINE, type_of) as batch:
+        if batch is None:
+            return
+        about = scope_metadata(context, batch)
+        async with aclosing(sync.import_records(context.resources.store_search, batch, selected)) as outcomes:
             async for part, outcome in outcomes:
                 if isinstance(outcome, BaseException):
                     context.log.error("%s of store %s failed: %s", part, context.partition_key, one_line(outcome))
                     failures.append((part, outcome))
                 else:
-                    yield dg.MaterializeResult(asset_key=[PIPELINE, part.value], metadata=import_report(outcome))
+                    metadata = {**about, **import_report(outcome), **row_count(outcome.stats["documents"])}
+                    yield dg.MaterializeResult(asset_key=[PIPELINE, part.value], metadata=metadata)
         if failures:
             raise ImportsFailedError(failures)
 
@@ -117,13 +133,9 @@ class ImportsFailedError(SyncPipelineError):
         self.retry = getattr(first, "retry", Retry.LATER)
 
 
-def store_part(context: dg.AssetExecutionContext, store_search: StoreSearch) -> AbstractContextManager[BatchPart]:
-    """Yields the step as a part of its batch, or of the `manual` one made when somebody started it by hand."""
-    return run_batch_part(
-        context,
-        store_search.ledger,
-        lambda planned: store_request(context.partition_key, type_of_parts(frozenset(map(Part, planned)))),
-    )
+def type_of(planned: tuple[str, ...]) -> str:
+    """Returns the batch type of a run's parts."""
+    return type_of_parts(frozenset(map(Part, planned)))
 
 
-assets = [stop_words, synonyms, search_index, imports]
+assets = [*sources, stop_words, synonyms, search_index, imports]

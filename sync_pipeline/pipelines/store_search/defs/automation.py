@@ -8,7 +8,7 @@ import dagster as dg
 from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.orchestration.reconciliation import Reconciliation
-from sync_pipeline.orchestration.runs import daily, run_batch_part, run_request
+from sync_pipeline.orchestration.runs import always_on, chosen_partition, run_batch_part, run_request
 from sync_pipeline.orchestration.verification import verify_job
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.checks import DESCRIPTIONS
@@ -17,6 +17,7 @@ from sync_pipeline.pipelines.store_search.events.claims import stores_with_event
 from sync_pipeline.pipelines.store_search.events.hook_check import check_all_hooks
 from sync_pipeline.pipelines.store_search.requests import events_request
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
+from sync_pipeline.pipelines.store_search.stores.stores import store_name
 from sync_pipeline.pipelines.store_search.types import EVENTS, IMPORTS, PIPELINE, BatchType
 
 JOBS = {
@@ -50,8 +51,9 @@ batch_jobs = {
 @dg.op(description="Applies waiting webhook events to the live indices until none came for a minute.")
 def events(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
     """Runs the drain. What it did stands in the ledger and, as figures, in its output's metadata."""
+    ledger = store_search.ledger
     with run_batch_part(
-        context, store_search.ledger, lambda _: events_request(context.partition_key), planned=(EVENTS,)
+        context, ledger, lambda _: events_request(chosen_partition(context)), title=store_name, planned=(EVENTS,)
     ) as part:
         stats = asyncio.run(sync.drain_events(store_search, part))
     context.add_output_metadata({name: stats[name] for name in stats if isinstance(stats[name], int)})
@@ -86,7 +88,10 @@ def waiting_events(
         return dg.SkipReason("no event waits")
     missing = sorted({batch.store_hash or "" for batch in startable} - set(_known(context)))
     return dg.SensorResult(
-        run_requests=[run_request(batch, drain_events.name, batch.store_hash or "") for batch in startable],
+        run_requests=[
+            run_request(batch, drain_events.name, batch.store_hash or "", store_name(ledger, batch.scope))
+            for batch in startable
+        ],
         dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
     )
 
@@ -95,7 +100,7 @@ def _known(context: dg.SensorEvaluationContext) -> Sequence[str]:
     return context.instance.get_dynamic_partitions(stores.name or "")
 
 
-@dg.op
+@dg.op(description="Puts right the webhooks of every store that BigCommerce deactivated or lost.")
 def look_at_hooks(context: dg.OpExecutionContext, store_search: dg.ResourceParam[StoreSearch]) -> None:
     """Puts right the webhooks that BigCommerce deactivated or lost; a full batch makes good what was missed."""
     found = check_all_hooks(store_search)
@@ -107,7 +112,7 @@ def look_at_hooks(context: dg.OpExecutionContext, store_search: dg.ResourceParam
         raise dg.Failure(f"the webhooks of {', '.join(failed)} could not be looked at", allow_retries=False)
 
 
-@dg.job
+@dg.job(description="Looks at every store's webhooks at BigCommerce, and puts right what it deactivated or lost.")
 def hook_check() -> None:
     """Looks at every store's webhooks at BigCommerce."""
     look_at_hooks()
@@ -115,5 +120,5 @@ def hook_check() -> None:
 
 verify_indices = verify_job(PIPELINE, stores)
 jobs = [*batch_jobs.values(), verify_indices, drain_events, hook_check]
-schedules = [daily("daily_hook_check", hook_check, "43 4")]
+schedules = [always_on("daily_hook_check", hook_check, "43 4 * * *")]
 sensors = [waiting_events]

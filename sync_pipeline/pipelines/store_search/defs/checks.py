@@ -9,6 +9,7 @@ import dagster as dg
 from sync_pipeline.batches.queue import worked_since
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.delivery.books import balances
+from sync_pipeline.orchestration.checks import checked_partition, partitioned_check
 from sync_pipeline.orchestration.verification import in_step_checks
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
 from sync_pipeline.pipelines.store_search.runtime import StoreSearch
@@ -23,7 +24,7 @@ DESCRIPTIONS = {
     "aliases": "The kind's alias and the store's name the new index, and the kind's alias nothing else.",
 }
 SPECS = [
-    dg.AssetCheckSpec(name, asset=[PIPELINE, kind.part.value], description=description)
+    partitioned_check(name, [PIPELINE, kind.part.value], description, stores)
     for kind in KINDS
     for name, description in DESCRIPTIONS.items()
 ]
@@ -34,7 +35,9 @@ def import_checks(
     context: dg.AssetCheckExecutionContext, store_search: dg.ResourceParam[StoreSearch]
 ) -> Iterator[dg.AssetCheckResult]:
     """Reads the figures of the newest import from the ledger and compares them with the search cluster."""
-    store_hash = context.partition_key
+    store_hash = checked_partition(context)
+    if store_hash is None:
+        return
     findings: dict[str, dict[str, tuple[bool, dict]]] = {}
     for key in context.selected_asset_check_keys:
         part = key.asset_key.path[-1]

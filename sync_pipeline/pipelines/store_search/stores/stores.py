@@ -230,6 +230,12 @@ def store_scopes(ledger: Ledger) -> list[str]:
         return [store_scope(store_hash) for store_hash in session.scalars(select(Store.hash).order_by(Store.hash))]
 
 
+def store_name(ledger: Ledger, scope: str) -> str | None:
+    """Returns the name of a scope's store; None when there is no such store any more."""
+    with ledger.session() as session:
+        return session.scalar(select(Store.name).where(Store.hash == scope.partition(":")[2]))
+
+
 def check_store_scope(ledger: Ledger, scope: str) -> None:
     """Raises UnknownStoreError, or UsageError for what can be no store's scope."""
     with ledger.session() as session:

@@ -46,7 +46,7 @@ def minute(shop: Shop) -> str:
     context = dg.build_schedule_context(instance=shop.instance, resources={"core": shop.resources["core"]})
     skipped = shop.definitions.get_schedule_def("due_batches")(context)
     assert isinstance(skipped, dg.SkipReason)
-    return skipped.skip_message or ""
+    return (skipped.skip_message or "").partition(" due")[0] + " due"
 
 
 def starts(shop: Shop) -> list[dg.RunRequest]:
