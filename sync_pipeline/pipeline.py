@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sync_pipeline.batches.requests import VERIFY, Ask, LaneName, Level, Mode
+from sync_pipeline.batches.requests import SELECTION, VERIFY, Ask, LaneName, Level, Mode
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ class Pipeline:
         request = self.request(ask)
         # It only reads, so it works beside whoever holds the lane.
         return replace(request, dry_run=True, lane=None) if ask.dry_run else request
+
+    def selected(self, ask: Ask, parts: Sequence[str]) -> BatchRequest:
+        """Makes the request of parts that make up no type, as a person picks them in Dagster. Raises UsageError."""
+        return replace(self.ask(ask), type=SELECTION, options={"parts": list(parts)})
 
     def scheduled(self, schedule: SyncSchedule) -> BatchRequest:
         """Makes the request of what a schedule asks for, of any type. Raises UsageError."""

@@ -42,6 +42,8 @@ class Mode(StrEnum):
 
 #: The type of the batches that compare a destination with its source; every pipeline that can has it.
 VERIFY = "verify"
+#: The type of the batches that a person started for parts that make up no type of the pipeline: option `parts`.
+SELECTION = "selection"
 
 
 class Level(StrEnum):

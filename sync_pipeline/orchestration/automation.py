@@ -67,7 +67,7 @@ def run_requests(
 def _run_request(ledger: Ledger, member: Member, batch: SyncBatch) -> dg.RunRequest:
     pipeline = member.pipeline
     title = pipeline.title(ledger, batch.scope)
-    return run_request(batch, member.job(batch.type), pipeline.scope_name(batch.scope), title)
+    return run_request(batch, member.job_of(batch), pipeline.scope_name(batch.scope), title)
 
 
 def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
@@ -135,7 +135,7 @@ def _with_jobs(
     runnable = []
     for batch in batches:
         try:
-            by_name[batch.pipeline].job(batch.type)
+            by_name[batch.pipeline].job_of(batch)
         except UsageError as error:
             context.log.error("batch %s of %s cannot be run: %s", batch.id, batch.scope, one_line(error))
             core.ledger.fail(batch, kind=error.kind, message=one_line(error), exit_status=error.exit_status)

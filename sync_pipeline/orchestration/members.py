@@ -1,14 +1,20 @@
 """What a pipeline brings to Dagster, and how the rest of the orchestration finds it there."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from sync_pipeline.batches.requests import SELECTION
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from sync_pipeline.batches.models import SyncBatch
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,14 @@ class Member:
             for key in sorted(selection.resolve(assets)) if selection is not None else ():
                 covered.setdefault(key.path[-1], []).append(batch_type)
         return covered
+
+    def job_of(self, batch: SyncBatch) -> str:
+        """Returns the name of the job that runs the batch. Raises UsageError when there is none."""
+        if batch.type != SELECTION:
+            return self.job(batch.type)
+        if unknown := sorted(set(batch.options.get("parts", ())) - self.covered.keys()):
+            raise UsageError(f"{self.pipeline.name} has no part {unknown[0]!r}")
+        return self.job(self.pipeline.types[0])
 
     def job(self, batch_type: str) -> str:
         """Returns the name of the job that runs a batch of that type. Raises UsageError when there is none."""

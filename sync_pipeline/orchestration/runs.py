@@ -10,6 +10,7 @@ import dagster as dg
 
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, describe
 from sync_pipeline.batches.parts import Run, batch_part
+from sync_pipeline.batches.requests import SELECTION
 from sync_pipeline.batches.retries import run_again
 from sync_pipeline.errors import Retry, SyncPipelineError, UsageError, one_line
 from sync_pipeline.logs import Log
@@ -51,8 +52,13 @@ StepContext = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckEx
 
 def run_request(batch: SyncBatch, job: str, partition_key: str, title: str | None) -> dg.RunRequest:
     """Makes the request of a batch's run: one for each attempt, however often it is made."""
+    parts = batch.options.get("parts", ()) if batch.type == SELECTION else ()
     return dg.RunRequest(
-        run_key=f"{batch.id}:{batch.attempt}", job_name=job, partition_key=partition_key, tags=run_tags(batch, title)
+        run_key=f"{batch.id}:{batch.attempt}",
+        job_name=job,
+        partition_key=partition_key,
+        tags=run_tags(batch, title),
+        asset_selection=[dg.AssetKey([batch.pipeline, part]) for part in parts] or None,
     )
 
 

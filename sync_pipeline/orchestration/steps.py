@@ -36,13 +36,13 @@ def resources_of(pipeline: str) -> set[str]:
 
 @contextmanager
 def asset_part(
-    context: dg.AssetExecutionContext, name: str, type_of: Callable[[tuple[str, ...]], str]
+    context: dg.AssetExecutionContext, name: str, type_of: Callable[[tuple[str, ...]], str | None]
 ) -> Iterator[BatchPart | None]:
     """Yields the step of an asset as a part of its run's batch; None in a dry run, when it has nothing to do.
 
-    ``name`` is the pipeline's; ``type_of`` names the batch type of the planned parts, for a run that carries no batch
-    and gets one of its run config. The first step of a dry run tells what the batch would do, as observations of the
-    assets. Nothing is materialized: let the asset's output be optional (``output_required=False``).
+    ``name`` is the pipeline's; ``type_of`` names the batch type that the planned parts make up, None if none, for a run
+    that carries no batch and gets one of its run config. The first step of a dry run tells what the batch would do, as
+    observations of the assets. Nothing is materialized: let the asset's output be optional (``output_required=False``).
     """
     core: Core = context.resources.core
     pipeline, ledger = core.pipelines[name], core.ledger
@@ -53,7 +53,9 @@ def asset_part(
         return
 
     def by_hand(planned: tuple[str, ...]):
-        return pipeline.ask(config.ask(chosen_partition(context), type_of(planned)))
+        known = type_of(planned)
+        ask = config.ask(chosen_partition(context), known or pipeline.types[0])
+        return pipeline.ask(ask) if known else pipeline.selected(ask, planned)
 
     with run_batch_part(context, ledger, by_hand, title=pipeline.title) as part:
         if part.batch.dry_run:
@@ -68,7 +70,7 @@ def materialize(
     name: str,
     work: Callable[[Any, BatchPart], Coroutine[Any, Any, Mapping[str, Any]]],
     *,
-    type_of: Callable[[tuple[str, ...]], str],
+    type_of: Callable[[tuple[str, ...]], str | None],
     rows: str | None = None,
     data_version: dg.DataVersion | None = None,
 ) -> Iterator[dg.MaterializeResult]:

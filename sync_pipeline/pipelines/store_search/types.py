@@ -117,13 +117,10 @@ def batch_type(value: str) -> BatchType:
         raise UsageError(f"type {value!r} is unknown: it is one of {', '.join(BatchType)}") from None
 
 
-def type_of_parts(parts: frozenset[Part]) -> BatchType:
-    """Returns the type that describes a hand-picked set of parts best.
-
-    That of its only import or setting, else `all`.
-    """
+def type_of_parts(parts: frozenset[Part]) -> BatchType | None:
+    """Returns the type that a hand-picked set of parts makes up, with or without the empty indices; None if none."""
     data = parts - {Part.SEARCH_INDEX}
     for candidate in BatchType:
         if data and data == frozenset(candidate.parts) - {Part.SEARCH_INDEX}:
             return candidate
-    return BatchType.ALL
+    return None

@@ -133,8 +133,8 @@ class ImportsFailedError(SyncPipelineError):
         self.retry = getattr(first, "retry", Retry.LATER)
 
 
-def type_of(planned: tuple[str, ...]) -> str:
-    """Returns the batch type of a run's parts."""
+def type_of(planned: tuple[str, ...]) -> str | None:
+    """Returns the batch type that a run's parts make up; None if none."""
     return type_of_parts(frozenset(map(Part, planned)))
 
 

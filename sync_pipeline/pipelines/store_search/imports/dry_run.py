@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.identity import identity_of
-from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.requests import SELECTION, Mode
 from sync_pipeline.delivery.preview import Preview, preview
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipelines.store_search.imports.changes import changed_listing, live_changes
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 async def dry_run(pipeline: StoreSearch, request: BatchRequest) -> dict[Part, Preview]:
     """Returns the previews of a request's imports. Raises what the batch itself would raise when reading."""
-    parts = [part for part in BatchType(request.type).parts if part in IMPORTS]
+    planned = request.options["parts"] if request.type == SELECTION else BatchType(request.type).parts
+    parts = [part for part in IMPORTS if part in planned]
     if not parts:
         raise UsageError(f"a dry run is for records: {request.type} batches have none")
     store = pipeline.stores.get(request.store_hash or "")

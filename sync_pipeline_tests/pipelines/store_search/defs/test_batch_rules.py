@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
@@ -9,10 +10,12 @@ import pytest
 
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.requests import VERIFY, Ask, BatchRequest, LaneName, Trigger
+from sync_pipeline.batches.requests import SELECTION, VERIFY, Ask, BatchRequest, LaneName, Trigger
 from sync_pipeline.batches.retries import retry_failed
+from sync_pipeline.batches.rows import request_of
 from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARENT_TAG, run_tags
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
+from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -141,9 +144,38 @@ def test_a_type_and_its_parts_agree(batch_type: BatchType):
     assert type_of_parts(frozenset(batch_type.parts)) is batch_type
 
 
-def test_hand_picked_parts_of_several_types_are_an_all_batch():
-    assert type_of_parts(frozenset({Part.PRODUCTS, Part.BLOG_POSTS})) is BatchType.ALL
-    assert type_of_parts(frozenset({Part.SEARCH_INDEX})) is BatchType.ALL
+def test_hand_picked_parts_of_several_types_are_of_none():
+    assert type_of_parts(frozenset({Part.PRODUCTS, Part.BLOG_POSTS})) is None
+    assert type_of_parts(frozenset({Part.SEARCH_INDEX})) is None
+
+
+@pytest.mark.parametrize("parts", [["search_index"], ["categories", "synonyms"]], ids="+".join)
+def test_assets_that_make_up_no_type_are_a_selection_that_is_repeated_as_it_was(shop: Shop, parts: list[str]):
+    shop.instance.add_dynamic_partitions("store_search_stores", [shop.hash])
+    job = shop.definitions.resolve_implicit_global_asset_job_def()
+    assets = [dg.AssetKey(["store_search", part]) for part in parts]
+    assert job.execute_in_process(
+        instance=shop.instance, partition_key=shop.hash, asset_selection=assets, raise_on_error=False
+    ).success
+    [batch] = shop.pipeline.ledger.list()
+    assert (batch.type, batch.options, batch.planned) == ("selection", {"parts": parts}, parts)
+    assert (batch.status, sorted(batch.counts)) == ("completed", parts)
+
+    shop.pipeline.ledger.request(request_of(batch))
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    [request] = answer.run_requests or []
+    assert (request.job_name, request.asset_selection) == ("sync_all", assets)
+
+
+def test_selection_of_a_part_that_is_gone_fails_and_stops_no_other(shop: Shop):
+    ledger = shop.pipeline.ledger
+    gone = ledger.request(replace(store_request("gone", BatchType.ALL), type=SELECTION, options={"parts": ["gone"]}))
+    batch = shop.request()
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    assert [request.run_key for request in answer.run_requests or []] == [f"{batch.id}:1"]
+    assert (ledger.get(gone.id).error or {})["message"] == "store_search has no part 'gone'"
 
 
 def tick(shop: Shop) -> dg.SensorResult | dg.SkipReason:
