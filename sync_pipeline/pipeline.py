@@ -39,11 +39,20 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `health`: what was looked at, in what state it is, and the exit status that this means."""
+    """One line of `health`: what was looked at, in what state it is, and the exit status that this means.
+
+    A ``warning`` is what should be otherwise and stops nothing; its exit status is 0.
+    """
 
     what: str
     detail: str
     exit_status: int = 0
+    warning: bool = False
+
+    @property
+    def level(self) -> str:
+        """`ok`, `warning` or `failure`."""
+        return "failure" if self.exit_status else "warning" if self.warning else "ok"
 
 
 def _nothing(*_: Any) -> Any:

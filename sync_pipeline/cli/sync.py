@@ -223,9 +223,12 @@ def leave_to_daemon(here: Environment, request: BatchRequest, *, as_json: bool) 
 
 
 def warn_without_daemon(here: Environment) -> None:
-    """Says so when no Dagster daemon would start what was enqueued."""
-    from sync_pipeline.orchestration.instance import daemon_is_alive  # noqa: PLC0415
+    """Says so when nothing would start what was enqueued: no Dagster daemon lives, or it does not look for batches."""
+    from sync_pipeline.orchestration.instance import current_instance, reachable_storage  # noqa: PLC0415
+    from sync_pipeline.orchestration.starting import why_nothing_starts  # noqa: PLC0415
 
     here.become_dagster()
-    if not daemon_is_alive():
-        warn("no Dagster daemon lives: the batch starts when one does (`sync-pipeline dev`)")
+    with reachable_storage():
+        why = why_nothing_starts(current_instance())
+    if why is not None:
+        warn(why)

@@ -13,6 +13,7 @@ from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import describe_schedule, list_schedules, request_due
 from sync_pipeline.core import Core
 from sync_pipeline.errors import UsageError, one_line
+from sync_pipeline.orchestration.daemons import note_daemon
 from sync_pipeline.orchestration.freshness import freshness_job
 from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, move_partitions
 from sync_pipeline.orchestration.members import Member
@@ -91,6 +92,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         loses nothing.
         """
         ledger = core.ledger
+        context.update_cursor(note_daemon(context.instance, context.cursor))
         reconciliation = Reconciliation.of(context, ledger, names)
         for closed in reconciliation.close_batches():
             context.log.warning(

@@ -1,4 +1,4 @@
-"""Dagster's instance: which runs and partitions its storage has, and whether a daemon works on it.
+"""Dagster's instance: which runs and partitions its storage has.
 
 What belongs here: asking, ending and deleting. What does not: what a run does (runs.py).
 """
@@ -6,7 +6,6 @@ What belongs here: asking, ending and deleting. What does not: what a run does (
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 log = Log("sync_pipeline.orchestration")
 
-#: Without a heartbeat for so long, no daemon works.
-DAEMON_SILENCE_SECONDS = 90.0
 #: How long a run may take to end once it was asked to.
 CANCEL_PATIENCE = timedelta(seconds=30)
 CODE_SERVER_SECONDS = 5.0
@@ -169,18 +166,6 @@ def move_partitions(
     return moved
 
 
-def daemon_is_alive() -> bool:
-    """Returns whether a Dagster daemon works on this instance, so that enqueued batches will start.
-
-    Dagster itself calls one healthy for half an hour after its last heartbeat; one comes every 30 s. Raises
-    DagsterStorageUnavailableError.
-    """
-    with reachable_storage():
-        statuses = current_instance().get_daemon_statuses().values()
-    beats = [status.last_heartbeat.timestamp for status in statuses if status.last_heartbeat]
-    return time.time() - max(beats, default=0.0) < DAEMON_SILENCE_SECONDS
-
-
 def describe_storage() -> str:
     """Returns what keeps the runs of this instance, which has just answered. Raises DagsterStorageUnavailableError."""
     with reachable_storage():
@@ -200,9 +185,7 @@ def current_instance() -> dg.DagsterInstance:
         # What another's dagster.yaml names may raise anything: a library that is not installed, a folder that is gone.
         if _is_of_storage(error):
             raise
-        malformed = error.errors[:1] if isinstance(error, dg.DagsterInvalidConfigError) else []
-        reason = malformed[0].message if malformed else error  # all else that this error says is a schema
-        raise UsageError(f"the Dagster instance of DAGSTER_HOME cannot be used: {one_line(reason, 300)}") from error
+        raise UsageError(f"the Dagster instance of DAGSTER_HOME cannot be used: {one_line(error, 300)}") from error
 
 
 @contextmanager

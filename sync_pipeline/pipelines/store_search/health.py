@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sync_pipeline.connectors.elasticsearch.health import cluster_health
 from sync_pipeline.connectors.elasticsearch.privileges import missing_privileges
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
 from sync_pipeline.health import look
+from sync_pipeline.pipelines.store_search.events.claims import late_events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 
 DISK_FREE_WARNING = 0.10
+#: Events are applied within seconds; after a drain that failed, the next one follows within minutes.
+EVENTS_WAIT_LONG = timedelta(minutes=5)
 
 
 def findings(runtime: StoreSearch) -> Sequence[Finding]:
@@ -24,11 +28,21 @@ def findings(runtime: StoreSearch) -> Sequence[Finding]:
     return [
         look("search cluster", lambda: asyncio.run(_search_cluster(runtime))),
         look("search key", lambda: asyncio.run(_search_key(runtime))),
+        look("events", lambda: _events(runtime)),
         *[
             look(f"store {store.hash}", lambda store_hash=store.hash: _store(runtime, store_hash))
             for store in runtime.stores.list()
         ],
     ]
+
+
+def _events(runtime: StoreSearch) -> str:
+    late = late_events(runtime.ledger, older_than=EVENTS_WAIT_LONG)
+    if late:
+        stores = ", ".join(f"{number} of store {store} since {since:%H:%M}" for store, number, since in late[:5])
+        more = f" and of {len(late) - 5} more stores" if len(late) > 5 else ""
+        raise SyncPipelineError(f"they wait longer than they should: {stores} (UTC){more}")
+    return "none waits for long"
 
 
 async def _search_cluster(runtime: StoreSearch) -> str:

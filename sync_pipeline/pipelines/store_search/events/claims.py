@@ -88,12 +88,34 @@ ORDER BY store.hash
 """)
 
 
+_LATE_EVENTS = text("""
+SELECT store.hash, count(*) AS number, min(event.received_at) AS since
+FROM sync_pipeline.stores AS store
+JOIN sync_pipeline.webhook_events AS event ON event.store_hash = store.hash AND event.state IN ('waiting', 'claimed')
+WHERE store.uninstalled_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM sync_pipeline.sync_batches
+        WHERE scope = 'store:' || store.hash AND lane = 'events' AND status = 'processing'
+    )
+GROUP BY store.hash
+HAVING min(event.received_at) < :before
+ORDER BY since, store.hash
+""")
+
+
 def stores_with_events(ledger: Ledger) -> list[str]:
     """Returns the stores that have events and no unfinished drain, and did not just fail one."""
     now = ledger.clock.now()
     with ledger.session() as session:
         found = session.execute(_WITH_EVENTS, {"remembered": _REMEMBERED_FAILURES}).all()
     return [row.hash for row in found if not _pauses(row.statuses, row.finished_at, now)]
+
+
+def late_events(ledger: Ledger, *, older_than: timedelta) -> list[tuple[str, int, datetime]]:
+    """Returns the stores whose oldest event waits for longer, though no drain is at work: with how many, since when."""
+    before = ledger.clock.now() - older_than
+    with ledger.session() as session:
+        return [(row.hash, row.number, row.since) for row in session.execute(_LATE_EVENTS, {"before": before})]
 
 
 def _pauses(statuses: Sequence[str], finished_at: datetime | None, now: datetime) -> bool:
