@@ -253,12 +253,13 @@ def test_plain_dagster_dev_works_on_what_commands_leave(clone: Clone, dev: Dev):
 
 def test_runs_of_another_location_cause_nothing(clone: Clone, dev: Dev):
     waiting = enqueued(clone, "--delay", "3600")
+    named = {"batch": str(waiting), "attempt": "1", "pipeline": "store_search"}
     runs = {
-        dev.launched("failing", batch=str(waiting), attempt="1"): ("failed_runs", "FAILURE"),
-        dev.launched("failing", batch="of ours?"): ("failed_runs", "FAILURE"),
-        dev.launched("maintenance", batch=str(waiting), attempt="1"): ("cancelled_runs", "CANCELED"),
+        dev.launched("failing", **named): "FAILURE",
+        dev.launched("failing", **{**named, "batch": "of ours?"}): "FAILURE",
+        dev.launched("maintenance", **named): "CANCELED",
     }
     dev.asked(CANCEL, run=list(runs)[-1])
-    for run, (sensor, status) in runs.items():
-        dev.looked_at(sensor, run, status)
+    for run, status in runs.items():
+        dev.looked_at("pending_batches", run, status)
     assert dev.ledger.get(waiting).status == "pending"

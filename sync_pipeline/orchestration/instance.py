@@ -185,7 +185,9 @@ def current_instance() -> dg.DagsterInstance:
         # What another's dagster.yaml names may raise anything: a library that is not installed, a folder that is gone.
         if _is_of_storage(error):
             raise
-        raise UsageError(f"the Dagster instance of DAGSTER_HOME cannot be used: {one_line(error, 300)}") from error
+        malformed = error.errors[:1] if isinstance(error, dg.DagsterInvalidConfigError) else []
+        reason = malformed[0].message if malformed else error  # all else that this error says is a schema
+        raise UsageError(f"the Dagster instance of DAGSTER_HOME cannot be used: {one_line(reason, 300)}") from error
 
 
 @contextmanager

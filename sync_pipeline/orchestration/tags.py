@@ -60,7 +60,7 @@ def tagged_batch(tags: Mapping[str, str]) -> int | None:
     value = tags.get(BATCH_TAG)
     if value is None:
         return None
-    if not value.isdecimal():
+    if not is_numbered(tags):
         raise UsageError(f"the run's tag {BATCH_TAG} is {value!r}, not the number of a batch")
     return int(value)
 
@@ -76,8 +76,9 @@ def tags_of_own_runs(run: DagsterRun, pipelines: Sequence[str]) -> list[Mapping[
 
 
 def is_numbered(tags: Mapping[str, str]) -> bool:
-    """Returns whether a run's tags name a batch, by a number."""
-    return tags.get(BATCH_TAG, "").isdecimal()
+    """Returns whether a run's tags name a batch, by a number that the ledger can have."""
+    value = tags.get(BATCH_TAG, "")
+    return value.isdecimal() and len(value) < len(str(2**63))
 
 
 def tagged_attempt(tags: Mapping[str, str]) -> int | None:
