@@ -27,6 +27,7 @@ from sync_pipeline.orchestration.tags import (
     ENDED_TAG,
     PIPELINE_TAG,
     is_numbered,
+    is_run_of,
     tagged_attempt,
     tagged_batch,
 )
@@ -133,7 +134,7 @@ class Reconciliation:
         attempt = tagged_attempt(run.tags)
         if attempt is None:
             return None
-        if batch is None or attempt > batch.attempt:
+        if batch is None or attempt > batch.attempt or not is_run_of(run.tags, batch):
             # Its ledger was made anew, or restored from before: what the run claimed is not there any more.
             return "lost" if is_launched(run) and age(record.start_time) > RUN_PATIENCE else None
         if attempt == batch.attempt and batch.status in UNFINISHED:
@@ -183,7 +184,9 @@ class Reconciliation:
         """Returns the runs of these batches, of whatever attempt."""
         if not batches:
             return []
-        return self._records({BATCH_TAG: [str(batch.id) for batch in batches]}, statuses)
+        by_id = {str(batch.id): batch for batch in batches}
+        found = self._records({BATCH_TAG: list(by_id)}, statuses)
+        return [one for one in found if is_run_of(one.dagster_run.tags, by_id[one.dagster_run.tags[BATCH_TAG]])]
 
     def _records(
         self, tags: Mapping[str, Sequence[str]], statuses: Sequence[dg.DagsterRunStatus] = ()

@@ -25,6 +25,8 @@ from sync_pipeline.orchestration.tags import (
     ENDED_TAG,
     PARENT_TAG,
     PARTITION_TAG,
+    is_run_of,
+    run_key,
     run_tags,
     tagged_attempt,
     tagged_batch,
@@ -54,7 +56,7 @@ def run_request(batch: SyncBatch, job: str, partition_key: str, title: str | Non
     """Makes the request of a batch's run: one for each attempt, however often it is made."""
     parts = batch.options.get("parts", ()) if batch.type == SELECTION else ()
     return dg.RunRequest(
-        run_key=f"{batch.id}:{batch.attempt}",
+        run_key=run_key(batch),
         job_name=job,
         partition_key=partition_key,
         tags=run_tags(batch, title),
@@ -126,6 +128,12 @@ def _run_of(
     if carried is None:
         request = replace(by_hand(planned), trigger=trigger_of(run.tags), reserved_for=run.run_id)
         return Run(run.run_id, planned, request)
+    found = ledger.find(carried)
+    if found is not None and not is_run_of(run.tags, found):
+        raise UsageError(
+            f"batch {carried} is not the one that this run was started for: the ledger was restored from before that. "
+            "Start a new run"
+        )
     if PARENT_TAG not in run.tags or _is_own(ledger, carried, run.run_id):
         # Nothing is asked of its pipeline: what is wrong with its scope is then said by the batch itself.
         return Run(run.run_id, planned, carried, tagged_attempt(run.tags))

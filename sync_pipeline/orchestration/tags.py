@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.requests import Trigger
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 BATCH_TAG = "sync_pipeline/batch"
 ATTEMPT_TAG = "sync_pipeline/attempt"
 PIPELINE_TAG = "sync_pipeline/pipeline"
+#: When the batch was asked for: a ledger that was restored from a backup gives the numbers of its batches again.
+REQUESTED_TAG = "sync_pipeline/requested_at"
 #: Why the project ended the run (a kind of failure); a run without it that was cancelled was terminated by a person.
 ENDED_TAG = "sync_pipeline/ended"
 SCHEDULE_TAG = "dagster/schedule_name"
@@ -37,6 +40,7 @@ def run_tags(batch: SyncBatch, title: str | None = None) -> dict[str, str]:
         BATCH_TAG: str(batch.id),
         ATTEMPT_TAG: str(batch.attempt),
         PIPELINE_TAG: batch.pipeline,
+        REQUESTED_TAG: _requested(batch),
         "sync_pipeline/scope": batch.scope,
         "sync_pipeline/type": batch.type,
         "sync_pipeline/mode": batch.mode,
@@ -53,6 +57,20 @@ def run_tags(batch: SyncBatch, title: str | None = None) -> dict[str, str]:
     if title:
         tags["sync_pipeline/name"] = title[:TITLE_LENGTH]
     return tags
+
+
+def run_key(batch: SyncBatch) -> str:
+    """Returns the key of the run of a batch's present attempt: Dagster makes one run for it, ever."""
+    return f"{batch.id}:{batch.attempt}:{_requested(batch)}"
+
+
+def is_run_of(tags: Mapping[str, str], batch: SyncBatch) -> bool:
+    """Returns whether tags that name the batch's number mean this batch, and no other that had the number once."""
+    return tags.get(REQUESTED_TAG) in {None, _requested(batch)}
+
+
+def _requested(batch: SyncBatch) -> str:
+    return batch.requested_at.astimezone(UTC).isoformat()
 
 
 def tagged_batch(tags: Mapping[str, str]) -> int | None:

@@ -16,9 +16,11 @@ from sqlalchemy import Engine, text
 from sync_pipeline.batches import schema
 from sync_pipeline.batches.base import SCHEMA
 from sync_pipeline.batches.cron import next_run
-from sync_pipeline.batches.database import make_engine
+from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
+from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.batches.lanes import LaneBusyError, acquire
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.migrations.versions.r0006_identity import IDENTIFY
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.schedules import list_schedules, request_due
@@ -140,3 +142,28 @@ def test_events_of_the_release_before_are_drained(upgraded: Engine):
     [event] = claims.take(10)
     claims.end({event.id: "done"}, {})
     assert (event.key, event.attempts, stores_with_events(ledger)) == ("product-1", 1, [])
+
+
+@pytest.mark.invariant("2.11")
+def test_ledger_of_before_identities_gets_the_same_one_from_each_of_its_backups(upgraded: Engine):
+    first = identity_of(Ledger(upgraded))
+    assert first.owns_unmarked
+    with upgraded.begin() as connection:
+        connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
+        connection.execute(text("DELETE FROM ledger_identity"))
+        connection.execute(text("UPDATE stores SET created_at = created_at + interval '1 day' WHERE hash = 'gone'"))
+        connection.execute(text(IDENTIFY))
+    assert identity_of(Ledger(upgraded)) == first
+
+
+@pytest.mark.invariant("2.11")
+def test_new_ledger_has_an_identity_of_its_own_and_owns_nothing_unmarked(empty_database_url: str):
+    engine = make_engine(empty_database_url)
+    schema.upgrade(engine)
+    made = identity_of(Ledger(engine))
+    assert (made.owns_unmarked, len(made.id)) == (False, 36)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM sync_pipeline.ledger_identity"))
+    with pytest.raises(LedgerUnavailableError, match="restore its row"):
+        identity_of(Ledger(engine))
+    engine.dispose()

@@ -93,6 +93,7 @@ def batch_of(run_id: str | None = None) -> SyncBatch:
         trigger="manual",
         lane="bulk",
         dagster_run_id=run_id,
+        requested_at=datetime(2026, 3, 1, tzinfo=UTC),
     )
 
 

@@ -17,7 +17,8 @@ from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.orchestration.reconciliation import Reconciliation
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, ENDED_TAG, run_tags
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, ENDED_TAG, run_key, run_tags
+from sync_pipeline_tests.backups import Backup
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.orchestration.test_instance import idle
 
@@ -278,3 +279,21 @@ def test_run_of_a_batch_that_a_restored_ledger_does_not_know_is_ended(halves: Ha
     old = halves.run_of(batch, Happened.RUN_START, ago=61, tags={BATCH_TAG: "4712"})
     assert halves.both.end_runs() == [old]
     assert halves.status(young) == "STARTED"
+
+
+@pytest.mark.invariant("1.5")
+@pytest.mark.parametrize("ended", [Happened.RUN_SUCCESS, Happened.RUN_FAILURE, Happened.RUN_CANCELED])
+def test_batch_of_a_restored_ledger_is_not_judged_by_a_run_that_had_its_number(
+    halves: Halves, clock: ManualClock, ended: dg.DagsterEventType
+):
+    backup = Backup.of(halves.ledger.engine)
+    lost, _ = halves.claimed(ended)
+    backup.restore()
+    clock.advance(1)
+    batch = halves.ledger.request(REQUEST)
+    assert batch.id == lost.id
+    assert halves.both.close_batches() == []
+    assert halves.both.startable([batch]) == [batch]
+    assert run_key(batch) != run_key(lost)
+    run_id = halves.run_of(batch, Happened.RUN_CANCELED)
+    assert [one.id for one in halves.both.close_batches()] == [batch.id], run_id

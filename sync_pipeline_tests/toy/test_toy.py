@@ -23,6 +23,7 @@ from sync_pipeline.batches.schedules import add_schedule
 from sync_pipeline.batches.secrets import new_key_entry, parse_keys
 from sync_pipeline.core import Core
 from sync_pipeline.definitions import build_assembly
+from sync_pipeline.orchestration.tags import run_key
 from sync_pipeline.pipeline import Pipeline
 from sync_pipeline.pipelines import registry
 from sync_pipeline.settings import Settings
@@ -231,7 +232,7 @@ def test_sensor_starts_batches_of_its_scopes_and_the_ledger_retries_them(shelf: 
     assert shelf.tick() == []
     clock.advance(30)
     [again] = shelf.tick()
-    assert again.run_key == f"{batch.id}:2"
+    assert again.run_key == run_key(shelf.ledger.get(batch.id))
     assert shelf.run(again).success
     assert shelf.ledger.get(batch.id).status == "completed"
     assert set(shelf.copies()) == {"1", "2"}

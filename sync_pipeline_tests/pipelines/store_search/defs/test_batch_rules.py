@@ -13,7 +13,7 @@ from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import SELECTION, VERIFY, Ask, BatchRequest, LaneName, Trigger
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.rows import request_of
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARENT_TAG, run_tags
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARENT_TAG, run_key, run_tags
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part, type_of_parts
@@ -194,7 +194,7 @@ def test_the_sensor_asks_for_one_run_for_every_batch_that_may_start(shop: Shop):
     answer = tick(shop)
     assert isinstance(answer, dg.SensorResult)
     [request] = answer.run_requests or []
-    assert (request.run_key, request.job_name, request.partition_key) == (f"{batch.id}:1", "sync_all", shop.hash)
+    assert (request.run_key, request.job_name, request.partition_key) == (run_key(batch), "sync_all", shop.hash)
     assert {
         "sync_pipeline/batch": str(batch.id),
         "sync_pipeline/pipeline": "store_search",
@@ -227,4 +227,4 @@ def test_the_sensor_waits_for_the_lane_and_gives_a_retry_a_key_of_its_own(shop: 
     ledger.retry(batch.id)
     answer = tick(shop)
     assert isinstance(answer, dg.SensorResult)
-    assert [request.run_key for request in answer.run_requests or []] == [f"{batch.id}:2"]
+    assert [request.run_key for request in answer.run_requests or []] == [run_key(shop.pipeline.ledger.get(batch.id))]

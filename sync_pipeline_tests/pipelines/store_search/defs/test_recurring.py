@@ -17,6 +17,7 @@ from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.schedules import add_schedule, get_schedule
 from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex, StoreIndices
+from sync_pipeline.orchestration.tags import run_key
 from sync_pipeline.pipelines.store_search.index.cleanup import orphaned
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType
@@ -86,7 +87,7 @@ def test_a_scheduled_batch_that_fails_moves_the_next_run_and_is_tried_again(time
     assert failed.next_run_at == TWO + timedelta(days=1)
     assert starts(timed) == []
     clock.advance(30)
-    assert [request.run_key for request in starts(timed)] == [f"{failed.id}:2"]
+    assert [request.run_key for request in starts(timed)] == [run_key(timed.pipeline.ledger.get(failed.id))]
 
 
 def test_a_scheduled_batch_whose_run_was_killed_moves_the_next_run(timed: Shop, clock: ManualClock):
