@@ -28,7 +28,7 @@ VERBS = {
     "dev": Verb("local", "dev", "Runs everything here until Ctrl-C."),
     "demo": Verb("local", "demo", "Synchronises a sandbox store end to end and searches it."),
     "down": Verb("local", "down", "Stops everything that runs in the state directory."),
-    "env": Verb("local", "env", "Prints the exports with which plain `dagster` and `dg` commands work here."),
+    "env": Verb("local", "env", "Prints the exports with which programs elsewhere work on what runs here."),
     "db": Verb("local", "db", "The ledger's database: upgrade."),
     "api": Verb("api", "api", "Receives webhooks until Ctrl-C."),
     "health": Verb("health", "health", "Says what works and what does not, a line each."),

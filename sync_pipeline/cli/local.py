@@ -89,7 +89,7 @@ def down(as_json: Json = False) -> None:
 
 
 def env(as_json: Json = False) -> None:
-    """Prints the exports with which plain `dagster` and `dg` commands work in this folder."""
+    """Prints the exports with which programs elsewhere work on what runs in this folder."""
     with environment("env", idle=ENV_IDLE_SECONDS) as here:
         live = running(here.given.state_dir)
         if live is not None and "bigcommerce" in live.services:
