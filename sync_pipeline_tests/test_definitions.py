@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from sync_pipeline.definitions import build_defs
+from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG
 from sync_pipeline.pipelines.store_search.types import BatchType, Part
 from sync_pipeline_tests.described import check_described
 
@@ -55,6 +56,13 @@ def test_every_batch_type_has_a_job_of_its_parts(definitions: dg.Definitions, ba
 def test_the_sensors_are_on_by_themselves(definitions: dg.Definitions):
     sensors = {sensor.name: sensor.default_status for sensor in definitions.sensors or []}
     assert sensors == dict.fromkeys(["pending_batches", "waiting_events"], dg.DefaultSensorStatus.RUNNING)
+
+
+def test_runs_of_jobs_without_a_batch_are_bounded(definitions: dg.Definitions):
+    """Nothing but Dagster's run monitoring can tell that nobody executes them any more."""
+    tags = {job.name: job.tags or {} for job in definitions.jobs or []}  # pyright: ignore[reportAttributeAccessIssue]
+    unbounded = {name for name, found in tags.items() if MAX_RUNTIME_TAG not in found}
+    assert unbounded == {name for name, found in tags.items() if "sync_pipeline/type" in found}
 
 
 def test_the_schedules_are_on_by_themselves(definitions: dg.Definitions):

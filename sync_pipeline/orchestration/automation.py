@@ -19,7 +19,7 @@ from sync_pipeline.orchestration.instance import delete_old_runs, keep_partition
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.reconciliation import Reconciliation
 from sync_pipeline.orchestration.runs import always_on, run_request
-from sync_pipeline.orchestration.tags import tags_of_own_runs
+from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG, tags_of_own_runs
 
 #: Ended runs go with their event logs after this; a day's share at a time, so that the first clean-up ends too.
 RUNS_KEPT = timedelta(days=30)
@@ -155,7 +155,10 @@ def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:
         made = request_due(core.ledger, recurring, core.settings.sync_pipeline_retries)
         context.add_output_metadata({"batches": [batch.id for batch in made]})
 
-    @dg.job(description="Gives every schedule that is due its pending batch, by hand; the schedule does so by itself.")
+    @dg.job(
+        description="Gives every schedule that is due its pending batch, by hand; the schedule does so by itself.",
+        tags={MAX_RUNTIME_TAG: "300"},
+    )
     def due_batches_now() -> None:
         request_due_batches()
 
@@ -221,7 +224,10 @@ def _maintenance(members: Sequence[Member]) -> dg.JobDefinition:
         if failures:
             raise dg.Failure("; ".join(failures), allow_retries=False)
 
-    @dg.job(description="Removes what is old and over, from the ledger, Dagster's storage and the destinations.")
+    @dg.job(
+        description="Removes what is old and over, from the ledger, Dagster's storage and the destinations.",
+        tags={MAX_RUNTIME_TAG: "3600"},
+    )
     def maintenance() -> None:
         tidy_up()
 

@@ -12,6 +12,7 @@ from sync_pipeline.core import Core
 from sync_pipeline.errors import one_line
 from sync_pipeline.orchestration.checks import checked_partition, partitioned_check
 from sync_pipeline.orchestration.members import Member
+from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG
 
 CHECK = "fresh"
 DESCRIPTION = "The last success is no older than the scope's schedules ask, within an hour of grace."
@@ -79,6 +80,7 @@ def freshness_job(members: Sequence[Member]) -> dg.JobDefinition:
     @dg.job(
         executor_def=dg.in_process_executor,
         description="Reports as the check `fresh` whether each scope's assets are as new as its schedules ask.",
+        tags={MAX_RUNTIME_TAG: "900"},
     )
     def freshness_of_scopes() -> None:
         report_freshness()

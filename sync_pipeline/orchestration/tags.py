@@ -28,6 +28,9 @@ PARTITION_TAG = "dagster/partition"
 TITLE_LENGTH = 100
 #: The run that this one repeats.
 PARENT_TAG = "dagster/parent_run_id"
+#: After how many seconds Dagster's run monitoring ends a run. Of one that carries no batch, nothing else tells that
+#: nobody executes it.
+MAX_RUNTIME_TAG = "dagster/max_runtime"
 #: How often Dagster itself may retry a run, whatever its instance is set to.
 MAX_RETRIES_TAG = "dagster/max_retries"
 #: The code location that a run is of, which Dagster stores with every run that it launches.

@@ -254,6 +254,14 @@ def test_terminate_is_a_cancel_whether_a_run_waits_or_works(
     forced = under_way(shop, shop.request(BatchType.ALL, max_attempts=4).id)
     press_terminate(commands, forced.dagster_run_id or "", policy="MARK_AS_CANCELED_IMMEDIATELY")
     cancelled(forced)
+
+    # Not by a person: what ran it is told to end, as when a machine is shut down. The next attempt follows at once.
+    stopped = under_way(shop, shop.request(BatchType.ALL).id)
+    os.kill(worker_of(dagster, stopped.dagster_run_id or ""), signal.SIGTERM)
+    again = until(shop, stopped.id, "in its next attempt", lambda now: now.attempt == 2)
+    assert [(one.error or {})["kind"] for one in ledger.attempts(stopped.id)] == ["interrupted"]
+    assert again.max_attempts == 2
+    assert commands("batches", "cancel", str(stopped.id)).status == 0
     shop.sandbox.admin.clear_faults(shop.hash)
 
     # In the queue, while nothing takes it out.

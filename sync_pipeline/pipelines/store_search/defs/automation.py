@@ -9,6 +9,7 @@ from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.orchestration.reconciliation import Reconciliation
 from sync_pipeline.orchestration.runs import always_on, chosen_partition, run_batch_part, run_request
+from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG
 from sync_pipeline.orchestration.verification import verify_job
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.checks import DESCRIPTIONS
@@ -112,7 +113,10 @@ def look_at_hooks(context: dg.OpExecutionContext, store_search: dg.ResourceParam
         raise dg.Failure(f"the webhooks of {', '.join(failed)} could not be looked at", allow_retries=False)
 
 
-@dg.job(description="Looks at every store's webhooks at BigCommerce, and puts right what it deactivated or lost.")
+@dg.job(
+    description="Looks at every store's webhooks at BigCommerce, and puts right what it deactivated or lost.",
+    tags={MAX_RUNTIME_TAG: "3600"},
+)
 def hook_check() -> None:
     """Looks at every store's webhooks at BigCommerce."""
     look_at_hooks()
