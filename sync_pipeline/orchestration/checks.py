@@ -1,12 +1,21 @@
-"""What all asset checks share: they have the partitions of their assets, and are of one scope at a time."""
+"""What all asset checks share: they have the partitions of their assets, and are of one scope at a time.
+
+Dagster's UI (1.13) greys *Execute* of a partitioned asset's check out, and its *Execute all* starts a run without a
+partition. Such a run evaluates nothing and says which job does it; others start checks with a partition, by GraphQL.
+"""
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
 from sync_pipeline.orchestration.tags import PARTITION_TAG
 
-NO_PARTITION = "nothing was checked: start the check again with a partition, that is, of one scope"
+NO_PARTITION = (
+    "nothing was checked: the run has no partition, that is, no scope. The job {pipeline}_verify compares one; "
+    "the other checks are evaluated with each import, and `fresh` each hour"
+)
 
 
 def partitioned_check(
@@ -19,9 +28,14 @@ def partitioned_check(
         return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)
 
 
-def checked_partition(context: dg.AssetCheckExecutionContext) -> str | None:
+def checked_partition(context: dg.AssetCheckExecutionContext, pipeline: str) -> str | None:
     """Returns the partition that a check is started for; None, with a line in the log, when it was started for none."""
     partition = context.run.tags.get(PARTITION_TAG)
     if partition is None:
-        context.log.warning(NO_PARTITION)
+        context.log.warning(NO_PARTITION.format(pipeline=pipeline))
     return partition
+
+
+def unplotted(figures: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
+    """Returns figures of a check as text: Dagster would plot numbers over time, all scopes in one line."""
+    return {name: dg.MetadataValue.text(str(value)) for name, value in figures.items()}

@@ -23,7 +23,7 @@ class BatchConfig(dg.ConfigurableResource):
         description="full: rebuild. incremental: what changed since the last batch. selective: the ids below.",
     )
     ids: list[str] = Field(
-        default_factory=list,
+        default=[],
         description="With mode selective, and only then: numbers of the type's records, or ids such as page-3.",
     )
     dry_run: bool = Field(

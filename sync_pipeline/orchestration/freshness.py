@@ -29,11 +29,15 @@ def fresh_checks(member: Member) -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(
-        name=f"{pipeline.name}_{CHECK}", specs=specs, can_subset=True, required_resource_keys={"core"}
+        name=f"{pipeline.name}_{CHECK}",
+        specs=specs,
+        can_subset=True,
+        description=DESCRIPTION,
+        required_resource_keys={"core"},
     )
     def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         core: Core = context.resources.core
-        partition = checked_partition(context)
+        partition = checked_partition(context, pipeline.name)
         if partition is None:
             return
         found = freshness(core.ledger, pipeline.scope(partition), member.covered)

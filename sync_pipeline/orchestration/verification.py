@@ -9,7 +9,7 @@ import dagster as dg
 
 from sync_pipeline.batches.requests import VERIFY, Ask
 from sync_pipeline.core import Core
-from sync_pipeline.orchestration.checks import checked_partition, partitioned_check
+from sync_pipeline.orchestration.checks import checked_partition, partitioned_check, unplotted
 from sync_pipeline.orchestration.runs import run_batch_part
 from sync_pipeline.pipeline import Pipeline
 
@@ -27,11 +27,15 @@ def in_step_checks(
     specs = [partitioned_check(CHECK, [pipeline, part], DESCRIPTION, partitions) for part in parts]
 
     @dg.multi_asset_check(
-        name=f"{pipeline}_{CHECK}", specs=specs, can_subset=True, required_resource_keys={"core", pipeline}
+        name=f"{pipeline}_{CHECK}",
+        specs=specs,
+        can_subset=True,
+        description=DESCRIPTION,
+        required_resource_keys={"core", pipeline},
     )
     def in_step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         core: Core = context.resources.core
-        partition = checked_partition(context)
+        partition = checked_partition(context, pipeline)
         if partition is None:
             return
         own = core.ledger.of_run(context.run.run_id)
@@ -49,7 +53,7 @@ def in_step_checks(
             key = dg.AssetKey([pipeline, name])
             if key in selected:
                 yield dg.AssetCheckResult(
-                    passed=result.in_step, asset_key=key, check_name=CHECK, metadata=result.as_dict()
+                    passed=result.in_step, asset_key=key, check_name=CHECK, metadata=unplotted(result.as_dict())
                 )
 
     return in_step
@@ -74,7 +78,7 @@ def verify_job(pipeline: str, partitions: dg.PartitionsDefinition) -> dg.JobDefi
                     asset_key=dg.AssetKey([pipeline, name]),
                     check_name=CHECK,
                     passed=result.in_step,
-                    metadata=result.as_dict(),
+                    metadata=unplotted(result.as_dict()),
                     partition=context.partition_key,
                 )
             )
