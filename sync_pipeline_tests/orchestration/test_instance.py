@@ -90,6 +90,7 @@ def batch_of(run_id: str | None = None) -> SyncBatch:
         scope="store:abc",
         attempt=2,
         type="all",
+        mode="full",
         trigger="manual",
         lane="bulk",
         dagster_run_id=run_id,
