@@ -360,7 +360,7 @@ def test_cancel_health_and_maintenance_know_the_pipeline(shelf: Shelf):
     batch = shelf.ledger.request(shelf.toy.ask(Ask("a", "all")))
     assert shelf.answer("batches", "cancel", str(batch.id))["error"]["kind"] == "cancelled"
     findings = json.loads(shelf.say("health", "--json").out)
-    assert {"what": "toy", "ok": True, "detail": "1 files of notes"} in findings
+    assert {"what": "toy", "ok": True, "level": "ok", "detail": "1 files of notes"} in findings
     (shelf.folder / "b.old").touch()
     shelf.instance.add_dynamic_partitions("toy_toys", ["removed", "a"])
     definitions = build_assembly([shelf.toy], **shelf.resources).definitions

@@ -15,10 +15,12 @@ from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.batches.queue import at_work
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.batches.synced_keys import forget
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.reading import highest
 from sync_pipeline.delivery.versions import keep_ahead
-from sync_pipeline.errors import Retry, SyncPipelineError
+from sync_pipeline.errors import Retry, ServiceUnavailableError, SyncPipelineError, one_line
+from sync_pipeline.logs import Log
 from sync_pipeline.pipelines.store_search.source.store_settings import written_by
 from sync_pipeline.pipelines.store_search.types import IMPORTS, TAKE_OVER
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from sync_pipeline.batches.parts import BatchPart
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.connectors.elasticsearch.indices import PhysicalIndex
+
+log = Log("sync_pipeline.store_search")
 
 #: The mapping's `_meta` field that has the identity of the ledger that made the index.
 LEDGER = "ledger"
@@ -108,7 +112,28 @@ class OwnIndices:
             if index.aliases or (index.meta.get("batch_id"), index.meta.get("attempt")) in self.building
         ]
         made = [index.meta.get(name) or 0 for index in self.indices for name in ("first_version", "made_version")]
-        return max([*made, await highest(self.cluster, written, "sync.version")])
+        return max([*made, await self._highest_written(written)])
+
+    async def _highest_written(self, names: Sequence[str]) -> int:
+        """Returns the highest version of a document.
+
+        An index that cannot be read is passed over while others can be: its own import will fail, and no other.
+        """
+        try:
+            return await highest(self.cluster, names, "sync.version")
+        except (SearchClusterError, ServiceUnavailableError) as error:
+            found = [await self._highest_readable(name) for name in names]
+            readable = [version for version in found if version is not None]
+            if not readable:
+                raise
+            log.warning("versions not looked at", indices=names, error=one_line(error))
+            return max(readable)
+
+    async def _highest_readable(self, name: str) -> int | None:
+        try:
+            return await highest(self.cluster, [name], "sync.version")
+        except (SearchClusterError, ServiceUnavailableError):
+            return None
 
 
 async def open_indices(cluster: SearchCluster, store_hash: str, part: BatchPart) -> Identity:

@@ -9,7 +9,9 @@ import pytest
 
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
-from sync_pipeline_tests.fault_proxy import FaultProxy, before
+from sync_pipeline.errors import ServiceUnavailableError
+from sync_pipeline.pipelines.store_search.index.ownership import OwnIndices
+from sync_pipeline_tests.fault_proxy import FaultProxy, before, refused
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 from sync_pipeline_tests.pipelines.store_search.delivery_faults.faulty_search import (
     PRODUCTS,
@@ -149,3 +151,18 @@ def test_an_index_whose_data_was_lost_with_its_node_stops_no_later_batch(shop: S
     lost = in_cluster(shop, lose_one)
     check_whole(shop, shop.run_plain(), shop.documents())
     assert lost not in shop.indices()
+
+
+@pytest.mark.invariant("2.10", "6.6")
+def test_index_that_cannot_be_read_hides_no_version_of_the_others(shop: Shop, faulty: Shop, proxy: FaultProxy):
+    shop.run_plain()
+
+    async def look(cluster: SearchCluster, indices: StoreIndices) -> int:
+        return await OwnIndices(cluster, await indices.list(), ()).highest_version()
+
+    highest = in_cluster(shop, look)
+    proxy.inject(refused(503), path="*-blog-*/_refresh*", count=None)
+    assert highest >= in_cluster(faulty, look) > 0
+    proxy.inject(refused(503), path="*/_refresh*", count=None)
+    with pytest.raises(ServiceUnavailableError):
+        in_cluster(faulty, look)
