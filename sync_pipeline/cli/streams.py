@@ -23,7 +23,7 @@ def accept_any_text() -> None:
 
 def speaks_utf8(stream: TextIO) -> bool:
     """Returns whether every character can be written to the stream as it is."""
-    return stream.encoding.lower().replace("-", "") == "utf8"
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def exit_after(command: Callable[[], int], complain: Callable[[str], None]) -> int:

@@ -24,8 +24,10 @@ def test_dockerfile_copies_what_the_project_has(project: Path, instructions: lis
     assert {name for name, _ in instructions} == INSTRUCTIONS
     copied = [words.split()[:-1] for name, words in instructions if name == "COPY" and not words.startswith("--from")]
     assert copied
+    let_in = (project / "deploy" / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     for source in (one for sources in copied for one in sources):
         assert (project / source).exists(), source
+        assert f"!{source}" in let_in
 
 
 def test_dockerfile_starts_the_code_server_and_sets_known_variables(instructions: list[tuple[str, str]]):

@@ -8,6 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from sync_pipeline.cli.environment import Environment
+from sync_pipeline.local.engines import Engines
+from sync_pipeline.local.services import Ready, Service
+from sync_pipeline.settings import Settings
 from sync_pipeline_tests.commands import Commands
 
 
@@ -69,3 +73,21 @@ def test_instance_that_cannot_be_used_is_told_in_one_line(
     assert said in answer.failed_in_one_line(answer.status)
     assert answer.status in {1, 2, 3}
     assert deployment("health").error == ""
+
+
+def test_dev_and_the_commands_beside_it_keep_to_their_own_instance(tmp_path: Path):
+    state, theirs = tmp_path / "state", tmp_path / "theirs"
+    own = state / "dagster"
+    given = Settings.model_validate({"sync_pipeline_state_dir": state, "dagster_home": theirs})
+
+    def home(*, of_dev: bool = False) -> Path:
+        return Environment(given, "test", own_instance=of_dev).dagster_home
+
+    assert home() == theirs
+    assert home(of_dev=True) == own
+    assert "FolderStorage" in (own / "dagster.yaml").read_text()
+    with Engines.open(given.state_dir, owner="test", idle=0) as engines:
+        engines.run(Service(name="daemon", argv=("sleep", "60"), ready=Ready(kind="alive")))
+        assert home() == own
+        engines.stop()
+    assert home() == theirs
