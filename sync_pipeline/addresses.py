@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -14,3 +15,8 @@ def is_loopback(url: str) -> bool:
         return parts.scheme in {"http", "https"} and parts.port != 0 and ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def plain(address: Any) -> str:
+    """Returns an address as people and scripts continue it, with a path of their own: without a slash at its end."""
+    return str(address).rstrip("/")

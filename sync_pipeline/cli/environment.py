@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from sync_pipeline.cli.output import note
+from sync_pipeline.addresses import plain
+from sync_pipeline.cli.output import note, remark
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines, running
-from sync_pipeline.local.folder import with_addresses
+from sync_pipeline.local.folder import running_sandbox, with_addresses
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipeline import nouns_of
 from sync_pipeline.pipelines.registry import PIPELINES, configured
@@ -78,9 +79,12 @@ class Environment:
     def settings_for(self, *pipelines: Pipeline) -> Settings:
         """Returns the settings with the addresses filled in that these pipelines need: starts their engines."""
         needs = [need for pipeline in pipelines for need in pipeline.needs]
-        return with_addresses(self.given, needs, self._engine_url, sandbox_url=self.sandbox_url)
+        sandbox = self.sandbox_url or running_sandbox(self.given)
+        return with_addresses(self.given, needs, self._engine_url, sandbox_url=sandbox)
 
     def _engine_url(self, name: str) -> str:
+        if name == "postgres" and self.owner not in {"dev", "demo"} and not (self.given.state_dir / name).exists():
+            remark(f"nothing was started in this folder before: a new, empty ledger is made in {self.given.state_dir}")
         return self.engines.url(name)
 
     @cached_property
@@ -91,7 +95,10 @@ class Environment:
     def open(self, pipeline: Pipeline) -> Any:
         """Returns the runtime of a pipeline, on this ledger; made once."""
         if pipeline.name not in self.runtimes:
-            self.runtimes[pipeline.name] = pipeline.open(self.settings_for(pipeline), self.ledger, self.keyring)
+            settings = self.settings_for(pipeline)
+            shop = plain(settings.bigcommerce_api_url)
+            note(f"using the ledger {self._ledger_address} and BigCommerce at {shop}")
+            self.runtimes[pipeline.name] = pipeline.open(settings, self.ledger, self.keyring)
         return self.runtimes[pipeline.name]
 
     @cached_property
@@ -108,7 +115,7 @@ class Environment:
         from sync_pipeline.batches.ledger import Ledger  # noqa: PLC0415
         from sync_pipeline.batches.schema import NEWEST_REVISION, revision, upgrade  # noqa: PLC0415
 
-        url = self.given.database_url or self.engines.url("postgres")
+        url = self.given.database_url or self._engine_url("postgres")
         engine = make_engine(url, pool_size=self.given.db_pool_size)
         if self.given.database_url is None:
             upgrade(engine)
@@ -122,6 +129,13 @@ class Environment:
                     "run `sync-pipeline db upgrade`"
                 )
         return Ledger(engine, nouns=nouns_of(PIPELINES))
+
+    @property
+    def _ledger_address(self) -> str:
+        from sync_pipeline.batches.database import address  # noqa: PLC0415 - as above
+
+        url = self.given.database_url
+        return f"in {self.given.state_dir}" if url is None else f"at {address(url)}"
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -172,8 +186,8 @@ class Environment:
                 and value is not None
                 and (name in self.given.model_fields_set or name in ADDRESSES)
             ):
-                plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-                exported[name.upper()] = str(plain)
+                text = str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+                exported[name.upper()] = plain(text) if name.endswith("_url") else text
         storage = self.given.dagster_database_url
         if storage is None and self.dagster_home == self.given.state_dir / "dagster":
             storage = self.engines.url("postgres", "dagster")

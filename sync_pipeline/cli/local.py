@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.addresses import plain
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, remark, say
@@ -46,7 +47,7 @@ def dev() -> None:
         right.announce(address_of_ui)
         say(f"Dagster UI   {address_of_ui}")
         say(f"Webhooks     {address_of_api}")
-        say(f"BigCommerce  {here.settings.bigcommerce_api_url}")
+        say(f"BigCommerce  {plain(here.settings.bigcommerce_api_url)}")
         say('other terminals: eval "$(sync-pipeline env)"; Ctrl-C stops')
         _watch(here, stop.asked)
         say("stopping: runs get 10 s to finish, Ctrl-C ends them now")
@@ -67,8 +68,8 @@ def demo(
         report = demonstration.run(here)
         report["addresses"] = {
             "Dagster UI": run_dagster(here.engines, here.exports()),
-            "BigCommerce sandbox": str(here.settings.bigcommerce_api_url),
-            "Elasticsearch": str(here.settings.elasticsearch_url),
+            "BigCommerce sandbox": plain(here.settings.bigcommerce_api_url),
+            "Elasticsearch": plain(here.settings.elasticsearch_url),
         }
         right.announce(report["addresses"]["Dagster UI"])
         emit_json(report) if as_json else demonstration.tell(report)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.local.engines import Engines, running
 from sync_pipeline.local.state import StateDir
-from sync_pipeline.local.table import ENGINES
-from sync_pipeline.settings import Settings
+from sync_pipeline.local.table import http_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from sync_pipeline.settings import Settings
 
 OWNER = "dagster"
 
@@ -57,15 +58,18 @@ def with_addresses(
     found = {f"{name}_url": getattr(given, f"{name}_url") or url(name) for name in dict.fromkeys(needs)}
     found["database_url"] = given.database_url or url("postgres")
     found["bigcommerce_api_url"] = sandbox_url or given.bigcommerce_api_url
-    return Settings.model_validate({**given.model_dump(), **found})
+    return type(given).model_validate({**given.model_dump(), **found})
 
 
 def running_sandbox(given: Settings) -> str | None:
     """Returns the address of the sandbox shop that `dev` or `demo` runs here, unless the settings name an address."""
-    if "bigcommerce_api_url" in given.model_fields_set:
+    return None if "bigcommerce_api_url" in given.model_fields_set else running_url(given.state_dir, "bigcommerce")
+
+
+def running_url(state_dir: Path, service: str) -> str | None:
+    """Returns the address of a service with HTTP that runs in the state directory, None when it does not."""
+    status = running(state_dir)
+    found = status.services.get(service) if status else None
+    if found is None or found.port is None or found.state != "ready":
         return None
-    status = running(given.state_dir)
-    service = status.services.get("bigcommerce") if status else None
-    if status is None or service is None or service.port is None or service.state != "ready":
-        return None
-    return ENGINES["bigcommerce"].url(StateDir.at(given.state_dir), service.port, "")
+    return http_url(StateDir.at(state_dir), found.port, "")

@@ -39,6 +39,21 @@ def test_a_store_is_added_synchronised_and_found(commands: Commands, store: str)
     assert "completed" in commands("batches", "list").out
 
 
+def test_store_that_is_there_keeps_what_it_has_when_it_is_added_again(commands: Commands, store: str):
+    before = commands("schedules", "list", "--store", store, "--json").json()
+    again = commands("stores", "add", store, "--token-stdin", stdin="the-secret-token\n")
+    assert (again.status, f"store {store} (Harbour & Pine) was there already: " in again.out) == (0, True)
+    assert commands("schedules", "list", "--store", store, "--json").json() == before
+    named = commands("stores", "add", store, "--name", "Other", "--token-stdin", stdin="the-secret-token\n")
+    assert "is already there" in named.failed_in_one_line(2)
+
+
+def test_addresses_are_exported_without_a_slash_at_the_end(commands: Commands):
+    exported = commands("env", "--json", BIGCOMMERCE_API_URL="http://127.0.0.1:9/api/").json()
+    assert exported["BIGCOMMERCE_API_URL"] == "http://127.0.0.1:9/api"
+    assert not exported["ELASTICSEARCH_URL"].endswith("/")
+
+
 def test_synonyms_are_kept_and_work_after_a_batch(commands: Commands, store: str):
     commands("sync", "run", "--store", store)
     before = commands("search", "--store", store, "--json", "telly").json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from sync_pipeline.pipelines.store_search.index.ownership import foreign_indices
 from sync_pipeline.pipelines.store_search.search import client as serving
 from sync_pipeline.pipelines.store_search.source.store_check import StoreFacts, inspect_store
 from sync_pipeline.pipelines.store_search.stores.default_schedules import add_default_schedules
-from sync_pipeline.pipelines.store_search.stores.stores import check_hash, store_scope
+from sync_pipeline.pipelines.store_search.stores.stores import UnknownStoreError, check_hash, store_scope
 
 if TYPE_CHECKING:
     from sync_pipeline.cli.environment import Environment
@@ -51,22 +52,30 @@ def add(
     no_schedules: Annotated[bool, typer.Option("--no-schedules", help="Without schedules.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Adds a store, after checking its token, scopes, language and counts. It gets default schedules."""
+    """Adds a store, after checking its token, scopes, language and counts. It gets default schedules.
+
+    One that is there already, such as `demo` brings, keeps what it has when the token is the same.
+    """
     check_hash(store_hash)
     token = _secret("access token", from_stdin=token_stdin)
     webhook_secret = _secret("webhook secret", from_stdin=True) if webhook_secret_stdin else None
     client_secret = _secret("client secret", from_stdin=True) if client_secret_stdin else None
     with environment("stores add") as here:
         facts = _inspect(here, store_hash, token, language)
-        stores_of(here).save(
-            store_hash,
-            name=name or facts.name,
-            token=token,
-            language=facts.language,
-            webhook_secret=webhook_secret,
-            client_secret=client_secret,
+        again = not (webhook_secret or client_secret or name) and _is_known(here, store_hash, token)
+        if not again:
+            stores_of(here).save(
+                store_hash,
+                name=name or facts.name,
+                token=token,
+                language=facts.language,
+                webhook_secret=webhook_secret,
+                client_secret=client_secret,
+            )
+        has_schedules = again and list_schedules(here.ledger, scope=store_scope(store_hash))
+        recurring = (
+            [] if no_schedules or has_schedules else add_default_schedules(here.ledger, store_hash, facts.timezone)
         )
-        recurring = [] if no_schedules else add_default_schedules(here.ledger, store_hash, facts.timezone)
         foreign = _warn_of_another_ledger(here, store_hash)
     if as_json:
         added = {
@@ -78,7 +87,8 @@ def add(
         emit_json({**asdict(facts), **added})
         return
     counts = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in facts.counts.items())
-    say(f"store {store_hash} ({name or facts.name}) added: {counts}; language {facts.language}")
+    done = "was there already" if again else "added"
+    say(f"store {store_hash} ({name or facts.name}) {done}: {counts}; language {facts.language}")
     if facts.quota is not None:
         requests, seconds = facts.quota
         say(f"its quota of {requests} requests in {seconds:g} s is shared by all its apps")
@@ -188,6 +198,16 @@ def _warn_of_another_ledger(here: Environment, store_hash: str) -> list[str]:
             f"deployment is using them: `sync-pipeline sync run --store {store_hash} --take-over`"
         )
     return foreign
+
+
+def _is_known(here: Environment, store_hash: str, token: str) -> bool:
+    """Returns whether the store is there with this very token."""
+    stores = stores_of(here)
+    try:
+        known = stores.secret(stores.get(store_hash)) or ""
+    except UnknownStoreError:
+        return False
+    return hmac.compare_digest(known.encode(), token.encode())
 
 
 def _secret(what: str, *, from_stdin: bool) -> str:

@@ -13,13 +13,17 @@ from sync_pipeline.cli.options import Json, StoreHash
 from sync_pipeline.cli.output import emit_json, emit_rows, note, say
 from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.errors import UsageError
+from sync_pipeline.local.folder import running_url
 from sync_pipeline.pipelines.store_search.events import hooks
 
 app = typer.Typer(help="Webhooks at BigCommerce: register, list, remove.", no_args_is_help=True)
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="The receiver's public address; by default the one that was registered before."),
+    typer.Option(
+        "--url",
+        help="The receiver's public address; by default the one registered before, or that of `dev`.",
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")]
 
@@ -29,7 +33,7 @@ def register(store: StoreHash, url: Url = None, dry_run: DryRun = False, as_json
     """Creates the store's hooks, puts right what became of them, and removes those of channels that are gone."""
     with environment("webhooks register") as here:
         row = stores_of(here).get(store)
-        address = url or row.webhook_url
+        address = url or row.webhook_url or running_url(here.given.state_dir, "api")
         if address is None:
             raise UsageError(f"store {store} has no address yet: give --url, such as https://hooks.example.com")
         note(f"asking BigCommerce about the webhooks of store {store}")
