@@ -19,7 +19,7 @@ from sync_pipeline.cli.schedules import schedule_fields, schedule_line
 from sync_pipeline.cli.store_search.opened import store_search, stores_of
 from sync_pipeline.errors import SyncPipelineError, UsageError, one_line
 from sync_pipeline.pipelines.registry import PIPELINES
-from sync_pipeline.pipelines.store_search.index.ownership import foreign_indices
+from sync_pipeline.pipelines.store_search.index.ownership import check_served, foreign_indices
 from sync_pipeline.pipelines.store_search.search import client as serving
 from sync_pipeline.pipelines.store_search.source.store_check import StoreFacts, inspect_store
 from sync_pipeline.pipelines.store_search.stores.default_schedules import add_default_schedules
@@ -162,6 +162,7 @@ def rotate(as_json: Json = False) -> None:
 
 async def _delete_indices(pipeline: StoreSearch, store_hash: str) -> list[str]:
     async with pipeline.cluster() as cluster:
+        await check_served(cluster, store_hash, pipeline.ledger)
         return await serving.delete_indices(cluster, store_hash)
 
 

@@ -26,6 +26,8 @@ def foreign(store: str, elasticsearch_url: str) -> Iterator[str]:
 def test_store_whose_indices_another_ledger_made_is_refused_until_it_is_taken_over(
     commands: Commands, store: str, foreign: str
 ):
+    kept = commands("stores", "remove", store, "--delete-indices").failed_in_one_line(1)
+    assert f"the index {foreign} was made by another ledger" in kept
     assert commands("stores", "remove", store).status == 0
     added = commands("stores", "add", store, "--token-stdin", "--json", stdin="the-secret-token\n")
     assert added.json()["foreign_indices"] == [foreign]

@@ -80,6 +80,12 @@ async def foreign_indices(cluster: SearchCluster, store_hash: str, ledger: Ledge
     return [index.name for index in await StoreIndices(cluster, store_hash).list() if is_foreign(index, identity)]
 
 
+async def check_served(cluster: SearchCluster, store_hash: str, ledger: Ledger) -> None:
+    """Raises ForeignIndexError when searches of a store see an index of another ledger."""
+    identity = await asyncio.to_thread(identity_of, ledger)
+    check_own(store_hash, await StoreIndices(cluster, store_hash).list(), identity)
+
+
 def removable(indices: Sequence[PhysicalIndex], identity: Identity) -> list[PhysicalIndex]:
     """Returns those that no alias names and that the ledger may remove.
 
