@@ -7,6 +7,8 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -29,7 +31,14 @@ from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.chaos.after_kills import check_recovered
-from sync_pipeline_tests.chaos.buttons import launch, press_reexecute, press_terminate
+from sync_pipeline_tests.chaos.buttons import (
+    backfill,
+    execute_checks,
+    launch,
+    launch_refused,
+    press_reexecute,
+    press_terminate,
+)
 from sync_pipeline_tests.chaos.living_dev import dagster_instance, kill_service, running_dev, suspended, worker_of
 from sync_pipeline_tests.commands import Commands
 from sync_pipeline_tests.conftest import _temporary_database
@@ -302,6 +311,54 @@ def test_a_cancelled_batchs_run_is_stopped_and_a_due_schedule_runs_by_itself(
     assert (done.status, done.trigger, done.is_scheduled) == ("completed", "schedule", True)
     after = get_schedule(ledger, schedule.id)
     assert done.next_run_at == after.next_run_at == next_run("0 2 * * *", "UTC", done.finished_at or ledger.clock.now())
+
+
+def test_buttons_of_the_ui_serve_one_store_and_three(
+    dev: subprocess.Popen[str], commands: Commands, new_shop: Any, dagster: dg.DagsterInstance
+):
+    shops: list[Shop] = [new_shop() for _ in range(3)]
+    shop, partition = shops[0], {PARTITION_TAG: shops[0].hash}
+    shop.run_plain()
+    known = {one.hash for one in shops}
+    wait_for(lambda: known <= set(dagster.get_dynamic_partitions("store_search_stores")), what="their partitions")
+
+    # *Launch run* with a run config: a dry run, and one with a field that does not exist.
+    dry = ended(shop, of_run(shop, launch(commands, "sync_product", partition, dry_run=True)).id)
+    assert (dry.status, dry.dry_run, dry.counts["dry_run"]["create"]) == ("completed", True, 0)
+    assert '"dryrun"' in launch_refused(commands, "sync_product", partition, dryrun=True)
+
+    # Checks without their assets.
+    products = ["store_search", "products"]
+    checked = of_run(shop, execute_checks(commands, products, ["in_step", "fresh", "books_balance"], partition))
+    assert ended(shop, checked.id).type == "verify"
+    keys = [dg.AssetCheckKey(dg.AssetKey(products), name) for name in ("in_step", "fresh", "books_balance")]
+
+    def passed() -> bool:
+        found = dagster.event_log_storage.get_asset_check_partition_info(keys, partition_keys=[shop.hash])
+        return [info.latest_execution_status.value for info in found] == ["SUCCEEDED"] * 3
+
+    wait_for(passed, what="the results of the checks")
+
+    # A backfill of three stores; its runs get the tags of their batches.
+    backfill(commands, ["store_search", "synonyms"], sorted(known))
+    for one in shops:
+        [batch] = wait_for(partial(batches_of, one, "synonyms"), what="the batch of a backfill", seconds=120)
+        done = ended(one, batch.id)
+        assert (done.status, done.trigger) == ("completed", "manual"), done.error
+        run = dagster.get_run_by_id(done.dagster_run_id or "")
+        assert run is not None
+        assert run_tags(done, "Shop").items() <= run.tags.items()
+    assert dev.poll() is None
+
+
+def batches_of(shop: Shop, batch_type: str) -> list[SyncBatch]:
+    """The store's batches of a type."""
+    return [one for one in shop.pipeline.ledger.list(scope=store_scope(shop.hash)) if one.type == batch_type]
+
+
+def of_run(shop: Shop, run_id: str) -> SyncBatch:
+    """The batch of a run that a person started, once there is one."""
+    return wait_for(lambda: shop.pipeline.ledger.of_run(run_id), what="the batch of the run", seconds=120)
 
 
 @pytest.mark.invariant("1.5", "1.6")
