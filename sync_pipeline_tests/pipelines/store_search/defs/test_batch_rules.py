@@ -174,7 +174,7 @@ def test_selection_of_a_part_that_is_gone_fails_and_stops_no_other(shop: Shop):
     batch = shop.request()
     answer = tick(shop)
     assert isinstance(answer, dg.SensorResult)
-    assert [request.run_key for request in answer.run_requests or []] == [f"{batch.id}:1"]
+    assert [request.tags[BATCH_TAG] for request in answer.run_requests or []] == [str(batch.id)]
     assert (ledger.get(gone.id).error or {})["message"] == "store_search has no part 'gone'"
 
 
