@@ -25,7 +25,9 @@ from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, end_run,
 from sync_pipeline.orchestration.tags import (
     BATCH_TAG,
     ENDED_TAG,
+    FAILURE_REASON_TAG,
     PIPELINE_TAG,
+    UNEXPECTED_TERMINATION,
     is_numbered,
     is_run_of,
     tagged_attempt,
@@ -208,7 +210,9 @@ def _failure(batch: SyncBatch, runs: Sequence[dg.RunRecord]) -> Failure | None:
     statuses = [record.dagster_run.status for record in runs]
     if not runs or any(status not in ENDED for status in statuses):
         return None
-    if any(record.dagster_run.tags.get(ENDED_TAG) == INTERRUPTED.kind for record in runs):
+    # A signal between two steps reaches no part that could close the batch.
+    signs = {(ENDED_TAG, INTERRUPTED.kind), (FAILURE_REASON_TAG, UNEXPECTED_TERMINATION)}
+    if any(signs & record.dagster_run.tags.items() for record in runs):
         return INTERRUPTED
     return lost(batch.id, f"its run ended ({statuses[-1].value.lower()}) and left it open")
 

@@ -22,6 +22,9 @@ PIPELINE_TAG = "sync_pipeline/pipeline"
 REQUESTED_TAG = "sync_pipeline/requested_at"
 #: Why the project ended the run (a kind of failure); a run without it that was cancelled was terminated by a person.
 ENDED_TAG = "sync_pipeline/ended"
+#: Why Dagster says that a run failed, and its word for one that was told to end by nobody who used Dagster.
+FAILURE_REASON_TAG = "dagster/failure_reason"
+UNEXPECTED_TERMINATION = "UNEXPECTED_TERMINATION"
 SCHEDULE_TAG = "dagster/schedule_name"
 PARTITION_TAG = "dagster/partition"
 #: Characters of a scope's name in a tag.

@@ -297,3 +297,11 @@ def test_batch_of_a_restored_ledger_is_not_judged_by_a_run_that_had_its_number(
     assert run_key(batch) != run_key(lost)
     run_id = halves.run_of(batch, Happened.RUN_CANCELED)
     assert [one.id for one in halves.both.close_batches()] == [batch.id], run_id
+
+
+def test_run_that_was_told_to_end_between_two_steps_is_interrupted(halves: Halves):
+    batch, run_id = halves.claimed()
+    halves.instance.add_run_tags(run_id, {"dagster/failure_reason": "UNEXPECTED_TERMINATION"})  # as Dagster does
+    halves.happens(run_id, Happened.RUN_FAILURE)
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    assert halves.error(batch) == ("interrupted", "later")
