@@ -46,8 +46,8 @@ chaos: $(READY) ## Kills, faults and random interleavings (SCHEDULES=1000 interl
 
 # A home without a dagster.yaml, so that no server is started for it.
 check: $(READY) ## Style, types, docs/guarantees.md, and whether Dagster loads the definitions
-	@command -v node > /dev/null || { echo "error: pyright needs Node.js: install nodejs (apt, Debian and Ubuntu; dnf," \
-		"Fedora) or node (brew, macOS)" >&2; exit 2; }
+	@command -v node > /dev/null || echo "note: no Node.js is here, so pyright downloads one; if it cannot, install" \
+		"nodejs (apt, Debian and Ubuntu; dnf, Fedora) or node (brew, macOS)" >&2
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
