@@ -54,6 +54,6 @@ ENGINES = {
     for engine in (
         Engine("postgres", embedded.postgres, postgres_url),
         Engine("elasticsearch", embedded.elasticsearch),
-        Engine("bigcommerce", embedded.sandbox("bigcommerce", "--store", "demo")),
+        Engine("bigcommerce", embedded.sandbox("bigcommerce", "--store", "demo", "--keep", "sandbox-bigcommerce")),
     )
 }

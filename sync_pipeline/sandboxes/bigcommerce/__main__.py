@@ -16,6 +16,7 @@ from sync_pipeline.sandboxes.bigcommerce.app import build_app
 from sync_pipeline.sandboxes.bigcommerce.demo import demo_catalog
 from sync_pipeline.sandboxes.bigcommerce.folder import folder_catalog
 from sync_pipeline.sandboxes.bigcommerce.generated_content import generated_catalog
+from sync_pipeline.sandboxes.bigcommerce.kept import kept_catalog
 from sync_pipeline.sandboxes.bigcommerce.ready_made import ReadyMade
 from sync_pipeline.sandboxes.bigcommerce.sandbox import Sandbox
 from sync_pipeline.sandboxes.kit.process import parser_of, run
@@ -36,6 +37,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = parser_of("sync_pipeline.sandboxes.bigcommerce", "A BigCommerce sandbox.")
     parser.add_argument("--store", choices=["demo"], action="append", default=[], help="the demonstration shop")
+    parser.add_argument("--keep", type=Path, help="a folder in which that shop is kept from one start to the next")
     parser.add_argument(
         "--folder", type=Path, action="append", default=[], help="a folder with one file per collection"
     )
@@ -49,13 +51,16 @@ def _parser() -> argparse.ArgumentParser:
 def _sandbox(arguments: argparse.Namespace) -> Sandbox:
     sandbox = Sandbox()
     tokens = _tokens(arguments.tokens_file)
-    catalogs = [demo_catalog() for _ in arguments.store[:1]]
+    kept: Path | None = arguments.keep
+    catalogs = [demo_catalog() if kept is None else kept_catalog(kept, demo_catalog) for _ in arguments.store[:1]]
     catalogs += [folder_catalog(folder) for folder in arguments.folder]
     catalogs += [_generated(text) for text in arguments.generate]
     for catalog in catalogs:
         store = sandbox.add(catalog, token=tokens.get(catalog.hash, ""))
         store.limiter.quota = arguments.quota
         store.ready_made = ReadyMade(catalog.products) if arguments.ready_made else None
+    if kept is not None and arguments.store:
+        sandbox.keep_store(catalogs[0].hash, kept)
     unknown = sorted(tokens.keys() - sandbox.stores.keys())
     if unknown:
         raise UsageError(f"{arguments.tokens_file} names stores that are not served: {', '.join(unknown)}")

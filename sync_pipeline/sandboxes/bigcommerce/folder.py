@@ -43,6 +43,24 @@ def folder_catalog(folder: Path) -> Catalog:
     )
 
 
+def write_folder(catalog: Catalog, folder: Path) -> None:
+    """Writes a catalogue as ``folder_catalog`` reads it. Raises OSError."""
+    products = catalog.products
+    files: dict[str, Any] = {
+        "store": catalog.info,
+        "channels": catalog.channels.all(),
+        "sites": catalog.sites.all(),
+        "trees": catalog.trees.all(),
+        "categories": catalog.categories.all(),
+        "brands": catalog.brands.all(),
+        "products": [products.whole(number) for number in products.ids],
+        "pages": catalog.pages.all(),
+        "blog_posts": catalog.posts.all(),
+    }
+    for name, content in files.items():
+        (folder / f"{name}.json").write_bytes(msgspec.json.encode(content))
+
+
 def _read(file: Path) -> Any:
     try:
         return msgspec.json.decode(file.read_bytes())

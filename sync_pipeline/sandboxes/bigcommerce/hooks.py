@@ -6,7 +6,6 @@ to loopback addresses only; BigCommerce itself takes https on port 443 and nothi
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +41,8 @@ class Hooks:
     """The hooks by number, which is never given twice."""
 
     by_id: dict[int, Hook] = field(default_factory=dict)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    #: The highest number that was given.
+    last_id: int = 0
 
     def get(self, number: int) -> Hook:
         """Returns one hook; raises ApiError 404."""
@@ -55,7 +55,8 @@ class Hooks:
         """Returns a new hook; raises ApiError 422 for what no hook can be, 409 for one that there is already."""
         hook = Hook(id=0, created_at=now, updated_at=now, **fields)
         self._check(hook)
-        hook.id = next(self._numbers)
+        self.last_id += 1
+        hook.id = self.last_id
         self.by_id[hook.id] = hook
         return hook
 

@@ -50,8 +50,9 @@ class Products:
         self.edited: dict[int, Record] = {record["id"]: record for record in records}
         self.ids = array("q", sorted({*self.edited, *(base.ids if base else ())}))
         self.revision = 0
-        self._last_id = self.ids[-1] if self.ids else 0
-        self._last_part_id = FIRST_ADDED_PART_ID
+        #: The highest numbers that were given.
+        self.last_id = self.ids[-1] if self.ids else 0
+        self.last_part_id = FIRST_ADDED_PART_ID
         self._gone: dict[str, set[int]] = {"categories": set(), "brands": set()}
         self._computed: dict[str, tuple[int, Any]] = {}
 
@@ -90,7 +91,7 @@ class Products:
         number = product["id"]
         if number not in self:
             self.ids.insert(bisect_left(self.ids, number), number)
-            self._last_id = max(self._last_id, number)
+            self.last_id = max(self.last_id, number)
         self.edited[number] = product
         self.revision += 1
 
@@ -109,13 +110,13 @@ class Products:
 
     def next_id(self) -> int:
         """Returns a product number that was never used."""
-        self._last_id += 1
-        return self._last_id
+        self.last_id += 1
+        return self.last_id
 
     def next_part_id(self) -> int:
         """Returns a number for an added variant, image or custom field."""
-        self._last_part_id += 1
-        return self._last_part_id
+        self.last_part_id += 1
+        return self.last_part_id
 
     def variant_ends(self) -> array[int]:
         """Returns how many variants the products up to each position have together."""

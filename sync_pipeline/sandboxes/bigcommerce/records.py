@@ -18,7 +18,8 @@ class Records:
     def __init__(self, records: Iterable[Record] = (), *, key: str = "id") -> None:
         self.key = key
         self._by_id = {record[key]: record for record in sorted(records, key=lambda record: record[key])}
-        self._last_id = max(self._by_id, default=0)
+        #: The highest number that was given.
+        self.last_id = max(self._by_id, default=0)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -41,15 +42,15 @@ class Records:
         """Adds or replaces a whole record."""
         number = record[self.key]
         self._by_id[number] = record
-        if number > self._last_id:
-            self._last_id = number
+        if number > self.last_id:
+            self.last_id = number
         else:
             self._by_id = dict(sorted(self._by_id.items()))
 
     def next_id(self) -> int:
         """Returns a number that was never used."""
-        self._last_id += 1
-        return self._last_id
+        self.last_id += 1
+        return self.last_id
 
     def remove(self, number: int) -> None:
         """Deletes a record; raises ApiError 404. No trace is left, as in the real API."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sync_pipeline.sandboxes.bigcommerce.kept import keep, restore_rest
 from sync_pipeline.sandboxes.bigcommerce.rate_limit import RateLimiter
 from sync_pipeline.sandboxes.bigcommerce.store import Store
 from sync_pipeline.sandboxes.kit import tenants
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sync_pipeline.sandboxes.bigcommerce.catalog import Catalog
+    from sync_pipeline.sandboxes.kit.clock import Clock
 
 
 def default_token(store_hash: str) -> str:
@@ -21,6 +25,10 @@ class Sandbox(tenants.Sandbox[Store]):
     """Stores by hash."""
 
     noun = "stores"
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+        self._kept: dict[str, Path] = {}
 
     @property
     def stores(self) -> dict[str, Store]:
@@ -35,3 +43,17 @@ class Sandbox(tenants.Sandbox[Store]):
         """Opens a store with ``catalog``, in place of one with the same hash."""
         store = Store(catalog, RateLimiter(self.clock), token or default_token(catalog.hash), self.clock)
         return self.put(catalog.hash, store)
+
+    def keep_store(self, store_hash: str, folder: Path) -> None:
+        """Gives a store what was kept in ``folder`` beside its catalogue, and keeps it there at the end.
+
+        Raises UsageError for a malformed file.
+        """
+        restore_rest(self.stores[store_hash], folder)
+        self._kept[store_hash] = folder
+
+    def end(self) -> None:
+        """Writes the stores that are kept. Raises OSError."""
+        for store_hash, folder in self._kept.items():
+            if store_hash in self.stores:
+                keep(self.stores[store_hash], folder)

@@ -36,7 +36,7 @@ def parser_of(name: str, description: str) -> argparse.ArgumentParser:
 def run(
     parser: argparse.ArgumentParser, build: Callable[[argparse.Namespace], S], build_app: Callable[[S], ASGIApp]
 ) -> int:
-    """Run the sandbox that the command line asks for; return 0 after an orderly end, 2 for wrong usage.
+    """Run the sandbox that the command line asks for; return 0 after an orderly end, 2 for wrong usage, else 1.
 
     ``build`` makes it of the arguments and may raise UsageError.
     """
@@ -54,4 +54,9 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     build_server(build_app(sandbox)).run(sockets=[listener])
+    try:
+        sandbox.end()
+    except OSError as error:
+        sys.stderr.write(f"{error.filename} cannot be written, the next start begins anew: {error.strerror}\n")
+        return 1
     return 0

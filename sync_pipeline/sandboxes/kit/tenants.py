@@ -83,6 +83,9 @@ class Sandbox(Generic[T]):
         if tenant := self.tenants.pop(name, None):
             tenant.close()
 
+    def end(self) -> None:
+        """Keep what is to be kept; called at the orderly end of a server that is a process of its own."""
+
     def tenant(self, name: str) -> T:
         """Return a tenant; raises RefusedError 404."""
         try:

@@ -4,12 +4,15 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from sync_pipeline.errors import UsageError
+from sync_pipeline.sandboxes.bigcommerce.admin_client import SandboxAdmin
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.sandboxes.kit.server import listen
 
@@ -39,6 +42,39 @@ def test_the_process_serves_the_stores_it_is_told_says_one_line_and_ends_on_sigt
         process.kill()
         process.wait()
     assert (process.returncode, rest, errors) == (0, "", "")
+
+
+@contextmanager
+def process_of(*arguments: str) -> Iterator[tuple[str, SandboxAdmin]]:
+    """The sandbox as a process, ended in order: its address, and its control API."""
+    process = subprocess.Popen([*COMMAND, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with SandboxAdmin(url) as admin:
+            yield url, admin
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_kept_shop_outlives_its_process(tmp_path: Path) -> None:
+    kept = ("--store", "demo", "--keep", str(tmp_path / "kept"))
+    headers = {"X-Auth-Token": "demo-token"}
+    with process_of(*kept) as (url, admin):
+        admin.update("demo", "products", 101, {"name": "Renamed"})
+        newest = admin.create("demo", "products", {"name": "Short-lived", "price": 1})["id"]
+        admin.delete("demo", "products", newest)
+        hook = {"scope": "store/product/*", "destination": "http://127.0.0.1:9/", "is_active": True}
+        assert httpx.post(f"{url}/stores/demo/v3/hooks", json=hook, headers=headers).status_code == 200
+    with process_of(*kept) as (url, admin):
+        product = httpx.get(f"{url}/stores/demo/v3/catalog/products/101", headers=headers).json()["data"]
+        assert product["name"] == "Renamed"
+        assert admin.create("demo", "products", {"name": "Next", "price": 1})["id"] == newest + 1
+        [found] = httpx.get(f"{url}/stores/demo/v3/hooks", headers=headers).json()["data"]
+        assert (found["id"], found["scope"]) == (1, "store/product/*")
 
 
 @pytest.mark.parametrize(
