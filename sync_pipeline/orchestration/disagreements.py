@@ -1,6 +1,6 @@
 """Dagster's runs against the ledger's batches: what each has that the other does not know of.
 
-What belongs here: telling it. What does not: ending either (automation.py).
+What belongs here: telling it. What does not: ending either (reconciliation.py).
 """
 
 from __future__ import annotations
