@@ -39,7 +39,9 @@ def findings(runtime: StoreSearch) -> Sequence[Finding]:
 def _events(runtime: StoreSearch) -> str:
     late = late_events(runtime.ledger, older_than=EVENTS_WAIT_LONG)
     if late:
-        stores = ", ".join(f"{number} of store {store} since {since:%H:%M}" for store, number, since in late[:5])
+        stores = ", ".join(
+            f"{number} of store {store} since {since:%Y-%m-%d %H:%M}" for store, number, since in late[:5]
+        )
         more = f" and of {len(late) - 5} more stores" if len(late) > 5 else ""
         raise SyncPipelineError(f"they wait longer than they should: {stores} (UTC){more}")
     return "none waits for long"
