@@ -83,9 +83,11 @@ class Environment:
         return with_addresses(self.given, needs, self._engine_url, sandbox_url=sandbox)
 
     def _engine_url(self, name: str) -> str:
-        if name == "postgres" and self.owner not in {"dev", "demo"} and not (self.given.state_dir / name).exists():
-            remark(f"nothing was started in this folder before: a new, empty ledger is made in {self.given.state_dir}")
-        return self.engines.url(name)
+        anew = name == "postgres" and self.owner not in {"dev", "demo"} and not (self.given.state_dir / name).exists()
+        url = self.engines.url(name)
+        if anew:
+            remark(f"nothing was started in this folder before: a new, empty ledger is in {self.given.state_dir}")
+        return url
 
     @cached_property
     def pipelines(self) -> Sequence[Pipeline]:
