@@ -26,8 +26,8 @@ MUTATED = "2345678"
 HEAD = """# Guarantees
 
 What this project promises, claim by claim; below each claim the tests that try to break it; below each invariant its
-*mutations*: a mechanism was taken out of a copy of the project, and the named test failed. {claims} claims, of which
-{waiting} wait for what is not built yet, {tests} tests, {mutations} mutations.
+*mutations*: a mechanism was taken out of a copy of the project, and the named test failed. {claims} claims
+({waiting} of what is not built yet), {tests} tests, {mutations} mutations.
 
 The page is generated from the tests' marks and from the findings of the last trials, on the embedded engines
 (`python -m sync_pipeline_tests.guarantees`); `make check` says when it is out of date. The paths of tests are below

@@ -48,7 +48,7 @@ def dev() -> None:
         say(f"Dagster UI   {address_of_ui}")
         say(f"Webhooks     {address_of_api}")
         say(f"BigCommerce  {plain(here.settings.bigcommerce_api_url)}")
-        say('other terminals: eval "$(sync-pipeline env)"; Ctrl-C stops')
+        say('commands in this folder use what runs here; programs elsewhere: eval "$(sync-pipeline env)"; Ctrl-C stops')
         _watch(here, stop.asked)
         say("stopping: runs get 10 s to finish, Ctrl-C ends them now")
         _interrupt_runs(here, stop)

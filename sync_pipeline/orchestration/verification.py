@@ -41,7 +41,7 @@ def in_step_checks(
         own = core.ledger.of_run(context.run.run_id)
         if own is not None and own.type != VERIFY:
             # *Materialize* in the UI selects every check of its assets.
-            context.log.info("not compared in a run that imports: execute the check %s by itself", CHECK)
+            context.log.info("%s was not evaluated: launch the job %s_%s to compare a scope", CHECK, pipeline, VERIFY)
             return
         described = core.pipelines[pipeline]
         selected = {key.asset_key for key in context.selected_asset_check_keys}
