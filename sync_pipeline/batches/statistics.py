@@ -21,7 +21,7 @@ NO_FAILURES = ("cancelled", "interrupted")
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the batches that ended in the window, and of those that are not over.
+    """Of the batches that ended in the window, and of those that are not over; dry runs count nowhere.
 
     ``by_status`` counts batches that were cancelled or interrupted under these names and not as failed.
     ``success_share`` is that of the completed among the completed and failed, ``median_seconds`` that of the completed
@@ -37,10 +37,14 @@ class Statistics:
 
 def statistics(ledger: Ledger, window: timedelta = WINDOW) -> Statistics:
     """Returns the figures of the last ``window``."""
-    recent = SyncBatch.finished_at >= ledger.clock.now() - window
+    recent = (SyncBatch.finished_at >= ledger.clock.now() - window) & ~SyncBatch.dry_run
     kind = SyncBatch.error["kind"].astext
     end = case((kind.in_(NO_FAILURES), kind), else_=SyncBatch.status).label("end")
-    counted = select(end, func.count()).where(or_(recent, SyncBatch.status.in_(UNFINISHED))).group_by("end")
+    counted = (
+        select(end, func.count())
+        .where(or_(recent, SyncBatch.status.in_(UNFINISHED)), ~SyncBatch.dry_run)
+        .group_by("end")
+    )
     seconds = extract("epoch", SyncBatch.finished_at - SyncBatch.requested_at)
     median = select(func.percentile_cont(0.5).within_group(seconds)).where(
         recent, SyncBatch.status == Status.COMPLETED.value

@@ -3,7 +3,7 @@
 It is a resource, so that it is said once for all steps of a run. A run that carries a batch does what the batch says.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -33,6 +33,11 @@ class BatchConfig(dg.ConfigurableResource):
         default=False,
         description="Delete what is missing however much it is; without it, too much ends the batch (delete guard).",
     )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The pipeline's own, such as take_over: true of store_search, which replaces the indices that "
+        "another ledger made (with mode full, and all assets).",
+    )
 
     def ask(self, scope_name: str, batch_type: str) -> Ask:
         """Makes what is asked of a scope, given without its noun."""
@@ -41,6 +46,7 @@ class BatchConfig(dg.ConfigurableResource):
             batch_type,
             mode=self.mode,
             ids=list(self.ids) or None,
+            options=dict(self.options),
             confirm_deletes=self.confirm_deletes,
             dry_run=self.dry_run,
         )

@@ -105,6 +105,7 @@ def test_the_figures_are_of_the_last_seven_days_and_of_what_is_not_over(ledger: 
     ended(ledger, replace(REQUEST, scope="store:xyz"), fails=True)
     for failure in (CANCELLED, INTERRUPTED):
         ledger.fail(ledger.request(replace(REQUEST, scope="store:stopped")), **asdict(failure))
+    ended(ledger, replace(REQUEST, scope="store:tried", dry_run=True), fails=True)
     found = statistics(ledger)
     assert found.by_status == {
         "pending": 1,

@@ -6,11 +6,14 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sync_pipeline.batches.identity import identity_of
 from sync_pipeline.connectors.elasticsearch.health import cluster_health
+from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.privileges import missing_privileges
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
 from sync_pipeline.health import look
 from sync_pipeline.pipelines.store_search.events.claims import late_events
+from sync_pipeline.pipelines.store_search.index.ownership import ForeignIndexError, check_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,7 @@ def findings(runtime: StoreSearch) -> Sequence[Finding]:
     return [
         look("search cluster", lambda: asyncio.run(_search_cluster(runtime))),
         look("search key", lambda: asyncio.run(_search_key(runtime))),
+        look("search indices", lambda: asyncio.run(_search_indices(runtime))),
         look("events", lambda: _events(runtime)),
         *[
             look(f"store {store.hash}", lambda store_hash=store.hash: _store(runtime, store_hash))
@@ -67,6 +71,25 @@ async def _search_key(runtime: StoreSearch) -> str:
     if missing:
         raise SyncPipelineError(f"the key or user lacks {', '.join(missing)}: give it these rights")
     return "may do all that is needed"
+
+
+async def _search_indices(runtime: StoreSearch) -> str:
+    identity = await asyncio.to_thread(identity_of, runtime.ledger)
+    stores = [store.hash for store in await asyncio.to_thread(runtime.stores.list)]
+    foreign = []
+    async with runtime.cluster() as cluster:
+        for store_hash in stores:
+            try:
+                check_own(store_hash, await StoreIndices(cluster, store_hash).list(), identity)
+            except ForeignIndexError:
+                foreign.append(store_hash)
+    if foreign:
+        named = f"{', '.join(foreign[:5])}{f' and {len(foreign) - 5} more' if len(foreign) > 5 else ''}"
+        raise SyncPipelineError(
+            f"another ledger made those of {named}, whose batches are refused: `sync-pipeline sync run --store "
+            f"{foreign[0]} --take-over` if that ledger is lost"
+        )
+    return f"none of {len(stores)} stores has another ledger's"
 
 
 def _store(runtime: StoreSearch, store_hash: str) -> str:

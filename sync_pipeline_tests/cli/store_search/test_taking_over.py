@@ -38,6 +38,9 @@ def test_store_whose_indices_another_ledger_made_is_refused_until_it_is_taken_ov
     assert f"the index {foreign} was made by another ledger: nothing is written" in line
     assert f"`sync-pipeline sync run --store {store} --take-over`" in line
 
+    told = {one["what"]: one for one in commands("health", "--json").json()}["search indices"]
+    assert (told["ok"], f"another ledger made those of {store}" in told["detail"]) == (False, True)
+
     target = ("sync", "run", "--store", store, "--take-over")
     for wrong in (("--mode", "incremental"), ("--type", "product"), ("--mode", "selective", "--ids", "product-1")):
         assert "type all and mode full" in commands(*target, *wrong).failed_in_one_line(2)

@@ -47,6 +47,8 @@ def test_run_of_a_person_gets_the_tags_of_its_batch(indexed: Shop):
         ({"mode": "selective"}, "mode selective and ids go together"),
         ({"ids": ["1"]}, "mode selective and ids go together"),
         ({"mode": "selective", "ids": ["x y"]}, "'x y' is no id"),
+        ({"options": {"take_over": True}}, "take-over replaces all indices of a store"),
+        ({"options": {"take_overs": True}}, "option 'take_overs' is unknown"),
     ],
 )
 def test_config_that_means_nothing_is_refused_in_one_line(shop: Shop, config: dict[str, Any], line: str):
