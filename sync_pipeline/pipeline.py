@@ -118,7 +118,10 @@ class Pipeline:
 
     def selected(self, ask: Ask, parts: Sequence[str]) -> BatchRequest:
         """Makes the request of parts that make up no type, as a person picks them in Dagster. Raises UsageError."""
-        return replace(self.ask(ask), type=SELECTION, options={"parts": list(parts)})
+        request = self.ask(ask)
+        if request.options:
+            raise UsageError(f"{', '.join(request.options)} goes with all parts of a type, not with a selection")
+        return replace(request, type=SELECTION, options={"parts": list(parts)})
 
     def scheduled(self, schedule: SyncSchedule) -> BatchRequest:
         """Makes the request of what a schedule asks for, of any type. Raises UsageError."""

@@ -19,7 +19,9 @@ class Failure:
 
 #: A person ended the run: nothing but a person starts it again.
 CANCELLED = Failure("cancelled", "its run was terminated", retry=Retry.PERSON)
-#: What ran it was stopped. Such an attempt does not count.
+#: What ran it was stopped. So many such attempts of a batch do not count; what is stopped more often may itself be the
+#: reason, such as a batch for which a machine's memory does not suffice.
+MOST_INTERRUPTIONS = 5
 INTERRUPTED = Failure("interrupted", "what ran it was stopped: it is taken up again by itself")
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from sync_pipeline.batches.cron import CronError, last_run
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.requests import Mode
+from sync_pipeline.batches.requests import SELECTION, Mode
 from sync_pipeline.batches.schedules import describe_schedule, list_schedules
 from sync_pipeline.batches.states import Status
 
@@ -47,7 +47,13 @@ def freshness(ledger: Ledger, scope: str, parts: Mapping[str, Collection[str]]) 
         part = func.jsonb_object_keys(SyncBatch.counts).label("part")
         succeeded = (
             select(part, SyncBatch.mode, func.max(func.coalesce(SyncBatch.finished_at, now)))
-            .where(SyncBatch.scope == scope, SyncBatch.mode != Mode.SELECTIVE.value, ~SyncBatch.dry_run)
+            .where(
+                SyncBatch.scope == scope,
+                # Not the drains: a busy scope has thousands.
+                SyncBatch.type.in_({SELECTION, *(one for types in parts.values() for one in types)}),
+                SyncBatch.mode != Mode.SELECTIVE.value,
+                ~SyncBatch.dry_run,
+            )
             .group_by(part, SyncBatch.mode)
         )
         successes = {(name, mode): at for name, mode, at in session.execute(succeeded)}

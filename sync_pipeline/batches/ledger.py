@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Engine, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Engine, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sync_pipeline.batches.base import RECORD_VERSION
 from sync_pipeline.batches.database import reachable
-from sync_pipeline.batches.failures import INTERRUPTED
+from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.next_runs import lock_schedule, move_on
 from sync_pipeline.batches.rows import check_scope, pending_row
@@ -82,7 +82,7 @@ class Ledger:
         return session.scalars(insert(SyncBatch).values(self.row(request)).returning(SyncBatch)).one()
 
     def request_unless_pending(self, request: BatchRequest) -> SyncBatch | None:
-        """Stores a pending batch, unless one of the same scope, type and mode waits already: then None.
+        """Stores a pending batch, unless one of the same scope, type and mode waits already (no dry run): then None.
 
         One statement, so that of many who ask at once one has its way.
         """
@@ -93,7 +93,7 @@ class Ledger:
         )
         alike = exists().where(
             SyncBatch.status == Status.PENDING.value,
-            *(columns[name] == row[name] for name in ("pipeline", "scope", "type", "mode")),
+            *(columns[name] == row[name] for name in ("pipeline", "scope", "type", "mode", "dry_run")),
         )
         statement = insert(SyncBatch).from_select(list(row), values.where(~alike)).on_conflict_do_nothing()
         with self.session() as session:
@@ -209,7 +209,7 @@ class Ledger:
     ) -> SyncBatch:
         """Closes the batch as failed, with what went wrong, where and when. Raises BatchLostError if it is over.
 
-        An attempt that was interrupted does not count: the batch gets one more.
+        An attempt that was interrupted does not count, the first few times: the batch gets one more.
         """
         error = {"kind": kind, "message": message, "part": part, "store": batch.store_hash, "exit_status": exit_status}
         return self._end(batch, Event.FAIL, {**error, "retry": retry.value, "at": self.clock.now().isoformat()})
@@ -252,7 +252,12 @@ class Ledger:
         now = self.clock.now()
         values: dict[str, Any] = {"status": after.value, "finished_at": now, "error": error}
         if error is not None and error["kind"] == INTERRUPTED.kind:
-            values["max_attempts"] = SyncBatch.max_attempts + 1
+            interrupted = (
+                select(func.count())
+                .where(BatchAttempt.batch_id == batch.id, BatchAttempt.error["kind"].astext == INTERRUPTED.kind)
+                .scalar_subquery()
+            )
+            values["max_attempts"] = SyncBatch.max_attempts + case((interrupted < MOST_INTERRUPTIONS, 1), else_=0)
         with self.session() as session:
             schedule = lock_schedule(session, batch.schedule_id)
             if schedule is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from sync_pipeline.backoff import Backoff
-from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, MOST_INTERRUPTIONS
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import BatchAttempt, SyncBatch
 from sync_pipeline.batches.rows import request_of
@@ -84,6 +84,6 @@ def run_again(ledger: Ledger, batch_id: int, *, run_id: str) -> SyncBatch:
 
 
 def _has_rested(batch: SyncBatch, now: datetime) -> bool:
-    if (batch.error or {}).get("kind") == INTERRUPTED.kind:
+    if (batch.error or {}).get("kind") == INTERRUPTED.kind and batch.attempt <= MOST_INTERRUPTIONS:
         return True  # nothing went wrong that could pass
     return batch.finished_at is not None and now >= batch.finished_at + timedelta(seconds=RESTS.wait(batch.attempt))

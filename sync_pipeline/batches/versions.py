@@ -23,6 +23,12 @@ WHERE last_value + is_called::int <= :highest
 """)
 
 
+def is_ahead(ledger: Ledger, highest: int) -> bool:
+    """Returns whether every version that is drawn from now on is larger than ``highest``."""
+    with ledger.session() as session:
+        return bool(session.scalar(_IS_AHEAD, {"highest": highest}))
+
+
 def raise_versions(ledger: Ledger, highest: int) -> bool:
     """Makes every version that is drawn from now on larger than ``highest``; returns whether that changed anything.
 

@@ -67,16 +67,21 @@ def freshness_job(members: Sequence[Member]) -> dg.JobDefinition:
         for member in members:
             try:
                 before = {} if anew else _newest_results(context.instance, member)
-                for scope in member.pipeline.scopes(core.ledger):
-                    partition = member.pipeline.scope_name(scope)
+                scopes = member.pipeline.scopes(core.ledger)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one pipeline, the others are told of
+                failures.append(f"{member.pipeline.name}: {one_line(error)}")
+                continue
+            for scope in scopes:
+                partition = member.pipeline.scope_name(scope)
+                try:
                     found = freshness(core.ledger, scope, member.covered)
                     late += [f"{partition}: {part}: {one.reason}" for part, one in found.items() if not one.fresh]
                     for part, result in found.items():
                         if before.get((part, partition)) is not result.fresh:
                             _report(context, member, part, partition, result)
                             reported += 1
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one pipeline, the others are told of
-                failures.append(f"{member.pipeline.name}: {one_line(error)}")
+                except Exception as error:  # noqa: BLE001 - and so with one scope
+                    failures.append(f"{scope}: {one_line(error)}")
         context.add_output_metadata({"reported": reported, "late": dg.MetadataValue.json(sorted(late))})
         if failures:
             raise dg.Failure("; ".join(failures), allow_retries=False)

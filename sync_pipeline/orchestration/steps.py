@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -59,9 +60,11 @@ def asset_part(
 
     with run_batch_part(context, ledger, by_hand, title=pipeline.title) as part:
         if part.batch.dry_run:
-            _observe(
-                context, pipeline, part, pipeline.dry_run(getattr(context.resources, name), request_of(part.batch))
-            )
+            runtime = getattr(context.resources, name)
+            # In a thread, because an asynchronous step works within an event loop, and a dry run may have its own.
+            with ThreadPoolExecutor(1) as thread:
+                previews = thread.submit(pipeline.dry_run, runtime, request_of(part.batch)).result()
+            _observe(context, pipeline, part, previews)
         yield None if part.batch.dry_run else part
 
 

@@ -34,6 +34,8 @@ def test_batch_is_asked_for_anew_when_none_alike_waits(ledger: Ledger):
         "bulk",
     )
     assert ledger.request_unless_pending(REQUEST) is None
+    # A dry run does none of what was asked for.
+    ledger.request(replace(REQUEST, mode=Mode.INCREMENTAL, dry_run=True, lane=None))
     for other in ({"scope": "toy:b"}, {"type": "one"}, {"mode": Mode.INCREMENTAL}):
         assert ledger.request_unless_pending(replace(REQUEST, **other)) is not None
     ledger.claim(first.id, run_id="r", planned=[])

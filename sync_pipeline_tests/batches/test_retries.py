@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from sync_pipeline.batches.failures import INTERRUPTED, describe
+from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS, describe
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
@@ -97,6 +97,19 @@ def test_interrupted_attempt_is_taken_up_at_once_and_does_not_count(ledger: Ledg
     ledger.fail(ledger.claim(batch.id, run_id="last", planned=[]), **asdict(describe(FencedError("x"))))
     clock.advance(86_400)
     assert retry_failed(ledger) == []
+
+
+def test_batch_that_is_interrupted_again_and_again_comes_to_an_end(ledger: Ledger, clock: ManualClock):
+    batch = ledger.request(replace(REQUEST, max_attempts=2))
+    attempts = 0
+    while ledger.get(batch.id).status == "pending":
+        attempts += 1
+        ledger.fail(ledger.claim(batch.id, run_id=f"run-{attempts}", planned=[]), **asdict(INTERRUPTED))
+        if attempts > MOST_INTERRUPTIONS:
+            assert retry_failed(ledger) == []  # it rests as others do
+            clock.advance(86_400)
+        retry_failed(ledger)
+    assert attempts == 2 + MOST_INTERRUPTIONS
 
 
 def test_retry_that_must_wait_is_looked_at_again(ledger: Ledger, clock: ManualClock):

@@ -163,7 +163,9 @@ def rotate(as_json: Json = False) -> None:
 async def _delete_indices(pipeline: StoreSearch, store_hash: str) -> list[str]:
     async with pipeline.cluster() as cluster:
         await check_served(cluster, store_hash, pipeline.ledger)
-        return await serving.delete_indices(cluster, store_hash)
+        # Another ledger's that nothing serves may be its first, under way.
+        spared = await foreign_indices(cluster, store_hash, pipeline.ledger)
+        return await serving.delete_indices(cluster, store_hash, spared=spared)
 
 
 def _inspect(here: Environment, store_hash: str, token: str, language: str | None) -> StoreFacts:

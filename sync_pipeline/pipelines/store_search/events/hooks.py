@@ -222,7 +222,8 @@ def _request_batch(pipeline: StoreSearch, store_hash: str) -> int:
     waiting = pipeline.ledger.list(scope=store_scope(store_hash), status=Status.PENDING)
     whole = (PIPELINE, BatchType.ALL.value, Mode.FULL.value)
     for batch in waiting:
-        if (batch.pipeline, batch.type, batch.mode) == whole and batch.dagster_run_id is None:
+        is_whole = (batch.pipeline, batch.type, batch.mode) == whole and not batch.dry_run
+        if is_whole and batch.dagster_run_id is None:
             return batch.id
     attempts = 1 + pipeline.settings.sync_pipeline_retries
     request = store_request(store_hash, BatchType.ALL, trigger=Trigger.WEBHOOK, delay=LIVE_AFTER, max_attempts=attempts)

@@ -155,8 +155,7 @@ async def open_indices(cluster: SearchCluster, store_hash: str, part: BatchPart)
         check_own(store_hash, indices, identity)
     building = await asyncio.to_thread(at_work, ledger, part.batch.scope, LaneName.BULK)
     own = OwnIndices(cluster, [index for index in indices if is_own(index, identity)], building)
-    if await keep_ahead(ledger, own):
-        # A brand may have been renamed and named as before since the backup. With what is remembered of the store's own
-        # facts goes what incremental batches go on from: the next one of each store is a full one.
-        await asyncio.to_thread(forget, ledger, [written_by(part) for part in IMPORTS])
+    # A brand may have been renamed and named as before since the backup. With what is remembered of the store's own
+    # facts goes what incremental batches go on from: the next one of each store is a full one.
+    await keep_ahead(ledger, own, when_gone_back=lambda: forget(ledger, [written_by(part) for part in IMPORTS]))
     return identity

@@ -14,7 +14,7 @@ from sync_pipeline.pipelines.store_search.search.suggestions import suggest_body
 from sync_pipeline.pipelines.store_search.types import store_alias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
     from sync_pipeline.pipelines.store_search.types import Kind
@@ -81,10 +81,10 @@ async def served(cluster: SearchCluster, store_hash: str, kind: Kind) -> Served:
     )
 
 
-async def delete_indices(cluster: SearchCluster, store_hash: str) -> list[str]:
-    """Deletes every index of a store and its synonyms set; searches find nothing of it any more."""
+async def delete_indices(cluster: SearchCluster, store_hash: str, *, spared: Collection[str] = ()) -> list[str]:
+    """Deletes every index of a store but the ``spared``, and its synonyms set; searches find nothing of it any more."""
     indices = StoreIndices(cluster, store_hash)
-    names = [index.name for index in await indices.list()]
+    names = [index.name for index in await indices.list() if index.name not in spared]
     for name in names:
         await indices.delete(name)
     await SynonymsSet(cluster, store_alias(store_hash)).delete()

@@ -98,6 +98,26 @@ def test_dry_run_tells_what_it_would_do_and_does_nothing(indexed: Shop):
     assert indexed.documents()["product-101"]["name"] == "Not yet"
 
 
+def test_dry_run_of_what_was_picked_is_one(indexed: Shop):
+    job = indexed.definitions.resolve_implicit_global_asset_job_def()
+    indexed.instance.add_dynamic_partitions("store_search_stores", [indexed.hash])
+
+    def pick(*parts: str, **config: Any) -> dg.ExecuteInProcessResult:
+        return job.execute_in_process(
+            instance=indexed.instance,
+            partition_key=indexed.hash,
+            asset_selection=[dg.AssetKey(["store_search", part]) for part in parts],
+            run_config={"resources": {"batch": {"config": config}}},
+            raise_on_error=False,
+        )
+
+    assert pick("products", dry_run=True).success
+    [dry, _] = indexed.pipeline.ledger.list()
+    assert (dry.dry_run, dry.status, dry.counts["dry_run"]["unchanged"] > 0) == (True, "completed", True)
+    said = failure_of(pick("products", "categories", options={"take_over": True}))
+    assert said == ["take_over goes with all parts of a type, not with a selection"]
+
+
 def test_enqueued_dry_run_is_one_and_its_next_attempt_too(indexed: Shop):
     ledger = indexed.pipeline.ledger
     indices = indexed.indices()
