@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from sync_pipeline.batches.states import UNFINISHED, Status
-from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG
+from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age
+from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, is_numbered, tagged_batch
+from sync_pipeline.orchestration.unclaimed import CLAIM_PATIENCE, is_unclaimed_repetition
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,8 +33,14 @@ def runs_without_batch(instance: dg.DagsterInstance, ledger: Ledger, pipelines: 
         began = record.start_time or record.create_timestamp.timestamp()
         if time.time() - began < GRACE_SECONDS or not _is_ours(run, pipelines):
             continue
-        number = run.tags.get(BATCH_TAG, "")
-        batch = ledger.of_run(run.run_id) or (ledger.find(int(number)) if number.isdecimal() else None)
+        tagged = tagged_batch(run.tags) if is_numbered(run.tags) else None
+        batch = ledger.of_run(run.run_id) or (None if tagged is None else ledger.find(tagged))
+        if (
+            batch is not None
+            and is_unclaimed_repetition(ledger, run, batch)
+            and age(record.start_time) < CLAIM_PATIENCE
+        ):
+            continue
         what = f"run {run.run_id[:8]} of {run.job_name} is {run.status.value}"
         if batch is None:
             if run.status is dg.DagsterRunStatus.STARTED:

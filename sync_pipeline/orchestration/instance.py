@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.errors import ServiceUnavailableError, UsageError, one_line
 from sync_pipeline.logs import Log
-from sync_pipeline.orchestration.tags import BATCH_TAG, ENDED_TAG, PARTITION_TAG, PIPELINE_TAG
+from sync_pipeline.orchestration.tags import BATCH_TAG, PARTITION_TAG, PIPELINE_TAG, ended_tags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ def end_run(instance: dg.DagsterInstance, record: dg.RunRecord, why: str) -> boo
         if age(record.update_timestamp) < CANCEL_PATIENCE:
             return False
     else:
-        instance.add_run_tags(run.run_id, {ENDED_TAG: why})
+        instance.add_run_tags(run.run_id, ended_tags(run.run_id, why))
         if _obeys(instance, run.run_id):
             return True
     return mark_canceled(instance, run.run_id, why)

@@ -24,7 +24,6 @@ from sync_pipeline.logs import Log
 from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, end_run, is_launched
 from sync_pipeline.orchestration.tags import (
     BATCH_TAG,
-    ENDED_TAG,
     FAILURE_REASON_TAG,
     PIPELINE_TAG,
     UNEXPECTED_TERMINATION,
@@ -32,7 +31,9 @@ from sync_pipeline.orchestration.tags import (
     is_run_of,
     tagged_attempt,
     tagged_batch,
+    why_ended,
 )
+from sync_pipeline.orchestration.unclaimed import CLAIM_PATIENCE, is_unclaimed_repetition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ log = Log("sync_pipeline.orchestration")
 
 #: A person's *Terminate* is obeyed by the ledger after this, also when the run is blocked in a call.
 TERMINATION_PATIENCE = timedelta(seconds=10)
-#: What a run may still do after its batch has ended by itself (asset checks), and before its first step claims it.
+#: What a run may still do after its batch has ended by itself (asset checks).
 RUN_PATIENCE = timedelta(seconds=60)
 #: Asking a code server that does not answer costs seconds; a sensor has a minute.
 ENDED_AT_ONCE = 5
@@ -139,8 +140,17 @@ class Reconciliation:
         if batch is None or attempt > batch.attempt or not is_run_of(run.tags, batch):
             # Its ledger was made anew, or restored from before: what the run claimed is not there any more.
             return "lost" if is_launched(run) and age(record.start_time) > RUN_PATIENCE else None
+        if batch.dagster_run_id == run.run_id and batch.status in UNFINISHED:
+            return None
+        if is_unclaimed_repetition(self.ledger, run, batch):
+            # In the queue, or before its first step, which takes up the batch whatever has become of it.
+            return "lost" if is_launched(run) and age(record.start_time) > CLAIM_PATIENCE else None
         if attempt == batch.attempt and batch.status in UNFINISHED:
             return self._over_beside(record, batch)
+        return self._over_after(run, batch, attempt)
+
+    def _over_after(self, run: dg.DagsterRun, batch: SyncBatch, attempt: int) -> str | None:
+        """Returns what an attempt ended with whose run has had its time to end by itself; None before that."""
         row = next((one for one in self.ledger.attempts(batch.id) if one.attempt == attempt), None)
         if row is None or row.finished_at is None:
             return None
@@ -151,12 +161,9 @@ class Reconciliation:
 
     def _over_beside(self, record: dg.RunRecord, batch: SyncBatch) -> str | None:
         """Returns why a run has nothing to do in an attempt that goes on: another one works, or it died too early."""
-        run = record.dagster_run
-        if batch.dagster_run_id == run.run_id:
-            return None
-        if batch.status == Status.PROCESSING and run.status is dg.DagsterRunStatus.QUEUED:
+        if batch.status == Status.PROCESSING and record.dagster_run.status is dg.DagsterRunStatus.QUEUED:
             return "superfluous"
-        if age(record.start_time) < RUN_PATIENCE:
+        if age(record.start_time) < CLAIM_PATIENCE:
             return None
         if batch.status == Status.PENDING and batch.dagster_run_id is None:
             try:
@@ -211,16 +218,20 @@ def _failure(batch: SyncBatch, runs: Sequence[dg.RunRecord]) -> Failure | None:
     if not runs or any(status not in ENDED for status in statuses):
         return None
     # A signal between two steps reaches no part that could close the batch.
-    signs = {(ENDED_TAG, INTERRUPTED.kind), (FAILURE_REASON_TAG, UNEXPECTED_TERMINATION)}
-    if any(signs & record.dagster_run.tags.items() for record in runs):
+    if any(_is_interrupted(record.dagster_run) for record in runs):
         return INTERRUPTED
     return lost(batch.id, f"its run ended ({statuses[-1].value.lower()}) and left it open")
+
+
+def _is_interrupted(run: dg.DagsterRun) -> bool:
+    """Returns whether a run that has ended was stopped with what executed it."""
+    return why_ended(run) == INTERRUPTED.kind or run.tags.get(FAILURE_REASON_TAG) == UNEXPECTED_TERMINATION
 
 
 def _is_terminated(record: dg.RunRecord) -> bool:
     """Returns whether a person terminated the run: it was marked so, or has had its time to end by itself."""
     run = record.dagster_run
-    if ENDED_TAG in run.tags:
+    if why_ended(run) is not None:
         return False
     if run.status is dg.DagsterRunStatus.CANCELING:
         return age(record.update_timestamp) >= TERMINATION_PATIENCE

@@ -22,7 +22,6 @@ from sync_pipeline.orchestration.instance import (
     storage_unavailable,
 )
 from sync_pipeline.orchestration.tags import (
-    ENDED_TAG,
     PARENT_TAG,
     PARTITION_TAG,
     is_run_of,
@@ -31,6 +30,7 @@ from sync_pipeline.orchestration.tags import (
     tagged_attempt,
     tagged_batch,
     trigger_of,
+    why_ended,
 )
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _describe(context: StepContext, error: BaseException) -> Failure:
         log.warning("run not found", run=context.run.run_id, error=one_line(away))
         return failure
     if run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}:
-        return INTERRUPTED if run.tags.get(ENDED_TAG) == INTERRUPTED.kind else CANCELLED
+        return INTERRUPTED if why_ended(run) == INTERRUPTED.kind else CANCELLED
     if failure == CANCELLED and is_launched(run):
         return INTERRUPTED
     return failure

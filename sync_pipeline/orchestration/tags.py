@@ -20,7 +20,7 @@ ATTEMPT_TAG = "sync_pipeline/attempt"
 PIPELINE_TAG = "sync_pipeline/pipeline"
 #: When the batch was asked for: a ledger that was restored from a backup gives the numbers of its batches again.
 REQUESTED_TAG = "sync_pipeline/requested_at"
-#: Why the project ended the run (a kind of failure); a run without it that was cancelled was terminated by a person.
+#: Why the project ended the run (`why_ended`); one without it that was cancelled was terminated by a person.
 ENDED_TAG = "sync_pipeline/ended"
 #: Why Dagster says that a run failed, and its word for one that was told to end by nobody who used Dagster.
 FAILURE_REASON_TAG = "dagster/failure_reason"
@@ -73,6 +73,20 @@ def run_key(batch: SyncBatch) -> str:
 def is_run_of(tags: Mapping[str, str], batch: SyncBatch) -> bool:
     """Returns whether tags that name the batch's number mean this batch, and no other that had the number once."""
     return tags.get(REQUESTED_TAG) in {None, _requested(batch)}
+
+
+def ended_tags(run_id: str, why: str) -> dict[str, str]:
+    """Returns the tag of a run that the project ends; ``why`` is a kind of failure.
+
+    It names the run, since *Re-execute* copies the tags of the run that it repeats.
+    """
+    return {ENDED_TAG: f"{why}:{run_id}"}
+
+
+def why_ended(run: DagsterRun) -> str | None:
+    """Returns why the project ended this very run, as a kind of failure; None if it did not."""
+    why, _, run_id = run.tags.get(ENDED_TAG, "").rpartition(":")
+    return why if run_id == run.run_id else None
 
 
 def _requested(batch: SyncBatch) -> str:

@@ -15,9 +15,17 @@ from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import BatchRequest, LaneName
-from sync_pipeline.batches.retries import retry_failed
+from sync_pipeline.batches.retries import retry_failed, run_again
 from sync_pipeline.orchestration.reconciliation import Reconciliation
-from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, ENDED_TAG, run_key, run_tags
+from sync_pipeline.orchestration.tags import (
+    ATTEMPT_TAG,
+    BATCH_TAG,
+    PARENT_TAG,
+    ended_tags,
+    run_key,
+    run_tags,
+    why_ended,
+)
 from sync_pipeline_tests.backups import Backup
 from sync_pipeline_tests.clocks import ManualClock
 from sync_pipeline_tests.orchestration.test_instance import idle
@@ -163,7 +171,7 @@ def test_run_that_died_before_its_first_step_leaves_no_batch_pending(halves: Hal
     halves.run_of(batch, Happened.RUN_START, Happened.RUN_FAILURE)
     assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
     silent = halves.ledger.request(replace(REQUEST, scope="store:other"))
-    run_id = halves.run_of(silent, Happened.RUN_START, ago=61)
+    run_id = halves.run_of(silent, Happened.RUN_START, ago=181)
     assert halves.both.close_batches() == []
     assert halves.both.end_runs() == [run_id]
     assert (halves.error(silent), halves.status(run_id)) == (("lost", "later"), "CANCELED")
@@ -190,7 +198,7 @@ def test_batch_is_not_started_again_while_an_earlier_run_may_work(halves: Halves
     assert halves.both.startable([again]) == [again]
     run = halves.instance.get_run_by_id(run_id)
     assert run is not None
-    assert (run.status.value, run.tags[ENDED_TAG]) == ("CANCELED", "lost")
+    assert (run.status.value, why_ended(run)) == ("CANCELED", "lost")
 
 
 @pytest.mark.invariant("1.7")
@@ -212,6 +220,53 @@ def test_second_run_of_an_attempt_that_works_leaves_the_queue(halves: Halves):
     assert halves.both.end_runs() == [second]
     assert (halves.status(second), halves.status(working)) == ("CANCELED", "STARTED")
     assert halves.both.close_batches() == []
+
+
+def test_run_whose_resources_open_slowly_keeps_its_batch(halves: Halves):
+    batch = halves.ledger.request(REQUEST)
+    halves.run_of(batch, Happened.RUN_START, ago=170)
+    assert (halves.both.close_batches(), halves.both.end_runs()) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["lost", "refused"])
+def test_re_executed_run_waits_for_its_turn_whatever_its_batch_is(halves: Halves, clock: ManualClock, kind: str):
+    batch, first = halves.claimed(Happened.RUN_FAILURE)
+    halves.ledger.fail(batch, **asdict(replace(lost(batch.id, "silent"), kind=kind)))
+    clock.advance(61)
+    run_id = halves.run_of(batch, Happened.RUN_ENQUEUED, tags={PARENT_TAG: first})
+    assert halves.both.end_runs() == []
+    halves.ledger.retry(batch.id)
+    assert halves.both.end_runs() == []
+    halves.ledger.claim(batch.id, run_id="another", planned=["a"])
+    assert halves.both.end_runs() == []
+    halves.ledger.complete(halves.ledger.get(batch.id))
+    clock.advance(61)
+    assert halves.both.end_runs() == []
+    halves.happens(run_id, Happened.RUN_START, ago=181)  # its first step never came
+    assert halves.both.end_runs() == [run_id]
+
+
+def test_re_executed_run_is_judged_by_the_attempt_that_it_holds(halves: Halves, clock: ManualClock):
+    batch, first = halves.claimed(Happened.RUN_FAILURE)
+    halves.ledger.fail(batch, **asdict(lost(batch.id, "silent")))
+    run_id = halves.run_of(batch, Happened.RUN_START, ago=200, tags={PARENT_TAG: first})
+    again = run_again(halves.ledger, batch.id, run_id=run_id)
+    assert halves.both.end_runs() == []  # its tags still name the attempt that it repeats
+    halves.instance.add_run_tags(run_id, run_tags(again))
+    halves.ledger.fail(again, **asdict(lost(batch.id, "silent")))
+    assert halves.both.end_runs() == [run_id]
+
+
+@pytest.mark.invariant("1.6")
+def test_terminated_re_execution_of_an_ended_run_cancels_its_batch(halves: Halves):
+    batch, first = halves.claimed(Happened.RUN_CANCELED)
+    halves.ledger.fail(batch, **asdict(INTERRUPTED))
+    inherited = {PARENT_TAG: first, **ended_tags(first, INTERRUPTED.kind)}
+    run_id = halves.run_of(batch, Happened.RUN_START, tags=inherited)
+    run_again(halves.ledger, batch.id, run_id=run_id)
+    halves.happens(run_id, Happened.RUN_CANCELING, Happened.RUN_CANCELED)
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    assert halves.error(batch) == ("cancelled", "person")
 
 
 def test_runs_that_work_or_end_by_themselves_are_left_alone(halves: Halves, clock: ManualClock):
@@ -246,7 +301,8 @@ def test_run_that_cannot_be_ended_stops_no_other(halves: Halves, clock: ManualCl
 
 def test_interrupted_run_that_nobody_told_the_ledger_of_is_taken_up_again(halves: Halves):
     batch = halves.ledger.request(replace(REQUEST, max_attempts=1))
-    halves.run_of(batch, Happened.RUN_ENQUEUED, Happened.RUN_CANCELED, tags={ENDED_TAG: INTERRUPTED.kind})
+    run_id = halves.run_of(batch, Happened.RUN_ENQUEUED, Happened.RUN_CANCELED)
+    halves.instance.add_run_tags(run_id, ended_tags(run_id, INTERRUPTED.kind))
     assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
     assert halves.error(batch) == ("interrupted", "later")
     [again] = retry_failed(halves.ledger, halves.both.must_wait)
