@@ -75,7 +75,11 @@ def due(
 
 
 def with_runs(ledger: Ledger, pipelines: Collection[str], *, limit: int = 500) -> Sequence[SyncBatch]:
-    """Returns the unfinished batches that may have a run, the oldest first: at work, reserved, or pending and due."""
+    """Returns the unfinished batches that may have a run, the oldest first: at work, reserved, or pending and due.
+
+    Of more than ``limit``, those that a run holds come first: no backlog hides them.
+    """
+    held = or_(SyncBatch.status == Status.PROCESSING.value, SyncBatch.dagster_run_id.is_not(None))
     pending = (SyncBatch.status == Status.PENDING.value) & or_(
         SyncBatch.dagster_run_id.is_not(None),
         SyncBatch.not_before.is_(None),
@@ -84,7 +88,7 @@ def with_runs(ledger: Ledger, pipelines: Collection[str], *, limit: int = 500) -
     query = (
         select(SyncBatch)
         .where(or_(SyncBatch.status == Status.PROCESSING.value, pending), SyncBatch.pipeline.in_(pipelines))
-        .order_by(SyncBatch.id)
+        .order_by(held.desc(), SyncBatch.id)
         .limit(limit)
     )
     with ledger.session() as session:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.ledger import BatchLostError, Ledger
 from sync_pipeline.batches.maintenance import forget_old
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
@@ -140,7 +141,10 @@ def _with_jobs(
             by_name[batch.pipeline].job_of(batch)
         except UsageError as error:
             context.log.error("batch %s of %s cannot be run: %s", batch.id, batch.scope, one_line(error))
-            core.ledger.fail(batch, kind=error.kind, message=one_line(error), exit_status=error.exit_status)
+            try:
+                core.ledger.fail(batch, kind=error.kind, message=one_line(error), exit_status=error.exit_status)
+            except (BatchLostError, LedgerUnavailableError) as held:  # somebody closed it, or holds its row
+                context.log.warning("batch %s was not closed: %s", batch.id, one_line(held))
         else:
             runnable.append(batch)
     return runnable

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.errors import ServiceUnavailableError, UsageError, one_line
 from sync_pipeline.logs import Log
-from sync_pipeline.orchestration.tags import BATCH_TAG, PARTITION_TAG, PIPELINE_TAG, ended_tags
+from sync_pipeline.orchestration.tags import BATCH_TAG, MAX_RUNTIME_TAG, PARTITION_TAG, PIPELINE_TAG, ended_tags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -80,6 +80,19 @@ def age(moment: datetime | float | None) -> timedelta:
     if not isinstance(moment, datetime):
         moment = datetime.fromtimestamp(moment, UTC)
     return datetime.now(UTC) - moment
+
+
+def exceeded_max_runtime(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """Returns whether a run has worked for longer than Dagster's run monitoring lets it, which then ends it."""
+    if not instance.run_monitoring_enabled or record.start_time is None:
+        return False
+    tag = record.dagster_run.tags.get(MAX_RUNTIME_TAG)
+    try:
+        limit = float(tag or instance.run_monitoring_max_runtime_seconds)
+    except ValueError:
+        return False  # Dagster takes it for none
+    end = record.end_time or datetime.now(UTC).timestamp()
+    return 0 < limit < end - record.start_time
 
 
 def end_run(instance: dg.DagsterInstance, record: dg.RunRecord, why: str) -> bool:

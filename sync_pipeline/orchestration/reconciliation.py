@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from sync_pipeline.batches.database import LedgerUnavailableError
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, lost
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.queue import find_all, with_runs
@@ -21,7 +22,7 @@ from sync_pipeline.batches.retries import leave_to_person
 from sync_pipeline.batches.states import UNFINISHED, Status
 from sync_pipeline.errors import one_line
 from sync_pipeline.logs import Log
-from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, end_run, is_launched
+from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, end_run, exceeded_max_runtime, is_launched
 from sync_pipeline.orchestration.tags import (
     BATCH_TAG,
     FAILURE_REASON_TAG,
@@ -74,13 +75,15 @@ class Reconciliation:
         closed = []
         batches = with_runs(self.ledger, self.pipelines)
         for batch, runs in self._present_runs(batches):
-            failure = _failure(batch, runs)
+            failure = self._failure(batch, runs)
             if failure is None:
                 continue
             try:
                 closed.append(self.ledger.fail(batch, **asdict(failure)))
             except BatchLostError:
                 continue  # closed by its run at this very moment
+            except LedgerUnavailableError as error:  # somebody holds its row
+                log.warning("batch not closed, the next tick tries again", batch=batch.id, error=one_line(error))
         return closed
 
     def end_runs(self) -> list[str]:
@@ -128,7 +131,12 @@ class Reconciliation:
         [(_, present)] = self._present_runs([batch], records)
         terminated = (batch.error or {}).get("kind") == "lost" and any(_is_terminated(one) for one in present)
         if terminated:
-            leave_to_person(self.ledger, batch)
+            try:
+                leave_to_person(self.ledger, batch)
+            except LedgerUnavailableError as error:  # somebody holds its row
+                log.warning(
+                    "batch not left to a person, the next tick tries again", batch=batch.id, error=one_line(error)
+                )
         return terminated
 
     def _over(self, record: dg.RunRecord, batch: SyncBatch | None) -> str | None:
@@ -173,6 +181,29 @@ class Reconciliation:
             return "lost"
         return "superfluous"
 
+    def _failure(self, batch: SyncBatch, runs: Sequence[dg.RunRecord]) -> Failure | None:
+        """Returns what an unfinished batch failed with whose present runs are these; None while it may go on."""
+        if any(_is_terminated(record) for record in runs):
+            return CANCELLED
+        statuses = [record.dagster_run.status for record in runs]
+        if not runs or any(status not in ENDED for status in statuses):
+            return None
+        if any(self._is_interrupted(record) for record in runs):
+            return INTERRUPTED
+        return lost(batch.id, f"its run ended ({statuses[-1].value.lower()}) and left it open")
+
+    def _is_interrupted(self, record: dg.RunRecord) -> bool:
+        """Returns whether a run that has ended was stopped with what executed it.
+
+        A signal between two steps reaches no part that could close the batch. Dagster sends one itself when a run has
+        worked too long.
+        """
+        run = record.dagster_run
+        if why_ended(run) == INTERRUPTED.kind:
+            return True
+        unexpected = run.tags.get(FAILURE_REASON_TAG) == UNEXPECTED_TERMINATION
+        return unexpected and not exceeded_max_runtime(self.instance, record)
+
     def _present_runs(
         self, batches: Sequence[SyncBatch], records: Sequence[dg.RunRecord] | None = None
     ) -> Iterator[tuple[SyncBatch, list[dg.RunRecord]]]:
@@ -208,24 +239,6 @@ class Reconciliation:
     def _is_ours(self, run: dg.DagsterRun) -> bool:
         origin = run.remote_job_origin
         return origin is None or self.location in {None, origin.location_name}
-
-
-def _failure(batch: SyncBatch, runs: Sequence[dg.RunRecord]) -> Failure | None:
-    """Returns what an unfinished batch failed with whose present runs are these; None while it may go on."""
-    if any(_is_terminated(record) for record in runs):
-        return CANCELLED
-    statuses = [record.dagster_run.status for record in runs]
-    if not runs or any(status not in ENDED for status in statuses):
-        return None
-    # A signal between two steps reaches no part that could close the batch.
-    if any(_is_interrupted(record.dagster_run) for record in runs):
-        return INTERRUPTED
-    return lost(batch.id, f"its run ended ({statuses[-1].value.lower()}) and left it open")
-
-
-def _is_interrupted(run: dg.DagsterRun) -> bool:
-    """Returns whether a run that has ended was stopped with what executed it."""
-    return why_ended(run) == INTERRUPTED.kind or run.tags.get(FAILURE_REASON_TAG) == UNEXPECTED_TERMINATION
 
 
 def _is_terminated(record: dg.RunRecord) -> bool:

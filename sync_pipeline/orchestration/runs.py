@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, describe
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, describe, lost
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.requests import SELECTION
 from sync_pipeline.batches.retries import run_again
@@ -17,6 +17,7 @@ from sync_pipeline.logs import Log
 from sync_pipeline.orchestration.instance import (
     DagsterStorageUnavailableError,
     current_instance,
+    exceeded_max_runtime,
     is_launched,
     reachable_storage,
     storage_unavailable,
@@ -151,21 +152,27 @@ def _is_own(ledger: Ledger, batch_id: int, run_id: str) -> bool:
 def _describe(context: StepContext, error: BaseException) -> Failure:
     """Reads what the ledger keeps of an error: what comes of a person's *Terminate* is a cancel, whatever it says.
 
-    The end of a run that Dagster launched and nobody terminated is that of its surroundings.
+    The end of a run that Dagster launched and nobody terminated is that of its surroundings, unless Dagster has ended
+    it: a run that worked too long counts as an attempt, since the next would work as long.
     """
     failure = describe(error)
     if failure.retry is Retry.NEVER:
         return failure
     try:
-        run = context.instance.get_run_by_id(context.run.run_id) or context.run
+        record = context.instance.get_run_record_by_id(context.run.run_id)
+        run = context.run if record is None else record.dagster_run
+        number = tagged_batch(run.tags) or 0
+        timed_out = record is not None and exceeded_max_runtime(context.instance, record)
     except Exception as away:  # noqa: BLE001 - the batch is closed, whatever Dagster's storage says
         log.warning("run not found", run=context.run.run_id, error=one_line(away))
         return failure
     if run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}:
-        return INTERRUPTED if why_ended(run) == INTERRUPTED.kind else CANCELLED
-    if failure == CANCELLED and is_launched(run):
-        return INTERRUPTED
-    return failure
+        if why_ended(run) == INTERRUPTED.kind:
+            return INTERRUPTED
+        return lost(number, "its run exceeded its maximum runtime") if timed_out else CANCELLED
+    if failure == CANCELLED and run.status is dg.DagsterRunStatus.FAILURE:
+        return lost(number, "Dagster marked its run as failed while it worked")
+    return INTERRUPTED if failure == CANCELLED and is_launched(run) else failure
 
 
 def run_job(

@@ -20,7 +20,7 @@ from sync_pipeline.orchestration.instance import (
     mark_canceled,
     reachable_storage,
 )
-from sync_pipeline.orchestration.tags import is_numbered, tagged_attempt, tagged_batch
+from sync_pipeline.orchestration.tags import is_numbered, is_run_of, tagged_attempt, tagged_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,9 @@ def _interrupt_batch(ledger: Ledger, run: dg.DagsterRun) -> None:
     batch = ledger.of_run(run.run_id)
     if batch is None and is_numbered(run.tags):
         batch = ledger.find(tagged_batch(run.tags) or 0)
-        if batch is None or batch.dagster_run_id is not None or tagged_attempt(run.tags) != batch.attempt:
+        if batch is None or batch.dagster_run_id is not None or not is_run_of(run.tags, batch):
+            return
+        if tagged_attempt(run.tags) != batch.attempt:
             return
     if batch is None or batch.status not in UNFINISHED:
         return

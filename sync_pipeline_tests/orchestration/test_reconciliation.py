@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,17 +11,21 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from sync_pipeline.batches.database import Patience, make_engine
 from sync_pipeline.batches.failures import INTERRUPTED, lost
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.queue import with_runs
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed, run_again
 from sync_pipeline.orchestration.reconciliation import Reconciliation
+from sync_pipeline.orchestration.shutdown import interrupt_runs
 from sync_pipeline.orchestration.tags import (
     ATTEMPT_TAG,
     BATCH_TAG,
     PARENT_TAG,
+    REQUESTED_TAG,
     ended_tags,
     run_key,
     run_tags,
@@ -90,6 +95,14 @@ class Halves:
 def halves(ledger: Ledger) -> Iterator[Halves]:
     with dg.instance_for_test() as instance:
         yield Halves(ledger, instance)
+
+
+@pytest.fixture
+def hasty(ledger: Ledger) -> Iterator[Ledger]:
+    """The same ledger for one who does not wait for a locked row."""
+    engine = make_engine(ledger.engine.url.render_as_string(hide_password=False), patience=Patience(lock=0.2))
+    yield replace(ledger, engine=engine)
+    engine.dispose()
 
 
 TERMINATED = {
@@ -220,6 +233,54 @@ def test_second_run_of_an_attempt_that_works_leaves_the_queue(halves: Halves):
     assert halves.both.end_runs() == [second]
     assert (halves.status(second), halves.status(working)) == ("CANCELED", "STARTED")
     assert halves.both.close_batches() == []
+
+
+def test_row_that_somebody_locks_stops_no_other(halves: Halves, hasty: Ledger, clock: ManualClock):
+    terminated, _ = halves.claimed(Happened.RUN_CANCELED)
+    halves.ledger.fail(terminated, **asdict(lost(terminated.id, "silent")))
+    first, _ = halves.claimed(Happened.RUN_FAILURE)
+    second, _ = halves.claimed(Happened.RUN_FAILURE)
+    clock.advance(30)
+    both = replace(halves.both, ledger=hasty)
+    with halves.ledger.session() as session:
+        for held in (terminated, first):
+            session.get(SyncBatch, held.id, with_for_update=True)
+        assert [closed.id for closed in both.close_batches()] == [second.id]
+        assert retry_failed(hasty, both.must_wait) == []
+    assert [closed.id for closed in both.close_batches()] == [first.id]
+    assert retry_failed(hasty, both.must_wait) == []
+    assert halves.error(terminated) == ("cancelled", "person")
+
+
+def test_backlog_hides_no_batch_that_a_run_holds(halves: Halves):
+    for number in range(3):
+        halves.ledger.request(replace(REQUEST, scope=f"store:{number}"))
+    working, _ = halves.claimed()
+    reserved = halves.ledger.request(replace(REQUEST, scope="store:reserved", reserved_for="a run"))
+    found = with_runs(halves.ledger, ["store_search"], limit=2)
+    assert [batch.id for batch in found] == [working.id, reserved.id]
+
+
+@pytest.mark.invariant("1.5")
+def test_shutdown_leaves_a_batch_whose_number_another_had(halves: Halves):
+    batch = halves.ledger.request(REQUEST)
+    halves.run_of(batch, Happened.RUN_ENQUEUED, tags={REQUESTED_TAG: "before the restore"})
+    stop = threading.Event()
+    stop.set()
+    assert len(interrupt_runs(halves.ledger, "sync_pipeline", stop)) == 1
+    assert halves.ledger.get(batch.id).status == "pending"
+
+
+def test_run_that_worked_too_long_and_ended_between_two_steps_is_lost(ledger: Ledger):
+    with dg.instance_for_test(overrides={"run_monitoring": {"enabled": True, "max_runtime_seconds": 60}}) as instance:
+        halves = Halves(ledger, instance)
+        batch = ledger.request(REQUEST)
+        run_id = halves.run_of(batch, Happened.RUN_START, ago=61)
+        ledger.claim(batch.id, run_id=run_id, planned=["a"])
+        instance.add_run_tags(run_id, {"dagster/failure_reason": "UNEXPECTED_TERMINATION"})
+        halves.happens(run_id, Happened.RUN_FAILURE)
+        assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+        assert halves.error(batch) == ("lost", "later")
 
 
 def test_run_whose_resources_open_slowly_keeps_its_batch(halves: Halves):
