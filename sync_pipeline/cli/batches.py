@@ -82,7 +82,6 @@ def retry(batch_id: Number, as_json: Json = False) -> None:
 def cancel(batch_id: Number, as_json: Json = False) -> None:
     """Ends a batch that is pending or processing; it fails as cancelled, and its run is stopped."""
     with environment("batches cancel") as here:
-        reap(here.ledger)
         batch = here.ledger.cancel(batch_id)
         _stop_runs(here, batch)
     emit_json(batch_fields(batch)) if as_json else say(f"batch {batch.id} is cancelled")

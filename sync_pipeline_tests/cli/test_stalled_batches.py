@@ -1,6 +1,8 @@
-"""What `health` says of batches and events that nothing works on, in as many scopes as there are."""
+"""What people are told of batches and events that nothing works on, in many scopes, and what they can do."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
@@ -38,6 +40,17 @@ def test_health_names_batches_that_stall_and_wait(commands: Commands, clean_data
     assert f"{SCOPES} may start and wait, batch {waiting[0].id} since 2026-03-01 12:00 (UTC)" in found
     assert found.count("is stalled since") == SCOPES
     assert f"batch {claimed[0].id} of store:s0 is stalled since" in found
+
+
+def test_batch_that_stalls_is_cancelled_and_not_taken_for_lost(commands: Commands, clean_database: Engine):
+    ledger = Ledger(clean_database)
+    batch = ledger.request(replace(request("store:s1"), max_attempts=3))
+    ledger.claim(batch.id, run_id="run", planned=["products"])
+    pass_time(ledger, 120)
+    listed = commands("batches", "list", "--json").json()[0]
+    assert (listed["id"], listed["status"], listed["stalled_since"] is None) == (batch.id, "processing", False)
+    cancelled = commands("batches", "cancel", str(batch.id), "--json").json()
+    assert (cancelled["status"], cancelled["error"]["kind"]) == ("failed", "cancelled")
 
 
 def test_health_names_stores_whose_events_wait(commands: Commands, store: str, clean_database: Engine):
