@@ -179,7 +179,8 @@ def test_whatever_becomes_of_webhooks_and_drains_the_index_ends_as_the_shop_is(n
             drain(shop)
             assert set(states(shop).values()) <= {"done", "coalesced"}
             shop.run_plain(mode="incremental", confirm_deletes=True)
-            assert differences(verify(shop)) == {}
+            found = verify(shop)
+            assert differences(found) == {}, [one.sample for one in found.values()]
             in_step(shop)
 
 
