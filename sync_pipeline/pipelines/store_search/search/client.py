@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
 from sync_pipeline.errors import UsageError
@@ -82,10 +83,24 @@ async def served(cluster: SearchCluster, store_hash: str, kind: Kind) -> Served:
 
 
 async def delete_indices(cluster: SearchCluster, store_hash: str, *, spared: Collection[str] = ()) -> list[str]:
-    """Deletes every index of a store but the ``spared``, and its synonyms set; searches find nothing of it any more."""
+    """Deletes every index of a store but the ``spared``, and its synonyms set unless those may use it.
+
+    Returns the names of what it deleted; searches find nothing of that any more.
+    """
     indices = StoreIndices(cluster, store_hash)
-    names = [index.name for index in await indices.list() if index.name not in spared]
-    for name in names:
-        await indices.delete(name)
-    await SynonymsSet(cluster, store_alias(store_hash)).delete()
-    return names
+    deleted: list[str] = []
+    while True:
+        found = [index.name for index in await indices.list() if index.name not in spared]
+        for name in found:
+            await indices.delete(name)
+        deleted += found
+        if spared:
+            return deleted
+        try:
+            await SynonymsSet(cluster, store_alias(store_hash)).delete()
+        except SearchClusterError:
+            # One that was being made when its batch was cancelled may have come after the list, and uses the set.
+            if not await indices.list():
+                raise
+        else:
+            return deleted
