@@ -7,17 +7,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    SensorInstigatorData,
-    TickData,
-    TickStatus,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
 from sync_pipeline.definitions import build_defs
@@ -26,6 +15,19 @@ from sync_pipeline.orchestration.advice import unset
 from sync_pipeline.orchestration.daemons import check_alive, note_daemon, working_daemons
 from sync_pipeline.orchestration.evaluations import evaluations, needed
 from sync_pipeline.orchestration.starting import STARTER, check_daemon, check_evaluated, why_nothing_starts
+from sync_pipeline_tests.dagster_internals import (
+    DaemonHeartbeat,
+    InProcessCodeLocationOrigin,
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    LoadableTargetOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
 
 
 @pytest.fixture

@@ -14,17 +14,7 @@ from sync_pipeline.orchestration.disagreements import batches_without_run, runs_
 from sync_pipeline.orchestration.tags import BATCH_TAG, PARENT_TAG, run_tags
 from sync_pipeline.pipelines.store_search.requests import store_request
 from sync_pipeline.pipelines.store_search.types import PIPELINE, BatchType
-
-
-@dg.op
-def nothing() -> None:
-    """Nothing."""
-
-
-@dg.job
-def idle() -> None:
-    """A run that ends at once."""
-    nothing()
+from sync_pipeline_tests.orchestration.idle import idle
 
 
 @pytest.fixture

@@ -18,17 +18,7 @@ from sync_pipeline.orchestration.instance import (
 )
 from sync_pipeline.orchestration.members import FormerPartitions
 from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARTITION_TAG, PIPELINE_TAG, run_tags
-
-
-@dg.op
-def nothing() -> None:
-    """Nothing."""
-
-
-@dg.job
-def idle() -> None:
-    """A run that ends at once."""
-    nothing()
+from sync_pipeline_tests.orchestration.idle import idle
 
 
 @pytest.fixture

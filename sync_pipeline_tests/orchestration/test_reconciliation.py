@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from sync_pipeline.batches.database import Patience, make_engine
 from sync_pipeline.batches.failures import INTERRUPTED, lost
@@ -33,7 +32,8 @@ from sync_pipeline.orchestration.tags import (
 )
 from sync_pipeline_tests.backups import Backup
 from sync_pipeline_tests.clocks import ManualClock
-from sync_pipeline_tests.orchestration.test_instance import idle
+from sync_pipeline_tests.dagster_internals import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from sync_pipeline_tests.orchestration.idle import idle
 
 REQUEST = BatchRequest(pipeline="store_search", scope="store:abc", type="all", max_attempts=3)
 Happened = dg.DagsterEventType

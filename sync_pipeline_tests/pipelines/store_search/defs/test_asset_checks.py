@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContextForTest
 from sqlalchemy import update
 
 from sync_pipeline.batches.models import SyncBatch, SyncSchedule
@@ -16,6 +14,7 @@ from sync_pipeline.orchestration.checks import NO_PARTITION
 from sync_pipeline.orchestration.tags import PARTITION_TAG
 from sync_pipeline.pipelines.store_search.requests import recurring_request
 from sync_pipeline.pipelines.store_search.types import BatchType, Part
+from sync_pipeline_tests.dagster_internals import CachingStaleStatusResolver, LoadingContextForTest, StaleStatus
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
 
 PRODUCTS = dg.AssetKey(["store_search", "products"])
