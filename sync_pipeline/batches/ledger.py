@@ -6,34 +6,27 @@ Every method is one short transaction; every status change is one UPDATE whose W
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Engine, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
 from sync_pipeline.batches.base import RECORD_VERSION
-from sync_pipeline.batches.database import reachable
 from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.next_runs import lock_schedule, move_on
+from sync_pipeline.batches.records import BatchRecords
 from sync_pipeline.batches.rows import check_scope, pending_row
 from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
-from sync_pipeline.clock import Clock, SystemClock
-from sync_pipeline.errors import Retry, SyncPipelineError, UsageError
+from sync_pipeline.errors import Retry, SyncPipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
 
     from sync_pipeline.batches.requests import BatchRequest
-
-
-class BatchNotFoundError(UsageError):
-    """The ledger has no such batch."""
-
-    kind = "batch_not_found"
 
 
 class BatchNotPendingError(SyncPipelineError):
@@ -49,23 +42,12 @@ class BatchLostError(SyncPipelineError):
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """Batches in PostgreSQL.
+class Ledger(BatchRecords):
+    """Batches in PostgreSQL, and what may become of them.
 
     What people see and plan by comes from ``clock``; signs of life, which one machine writes and another judges, from
     PostgreSQL's own.
     """
-
-    engine: Engine
-    clock: Clock = field(default_factory=SystemClock)
-    #: What the scopes of each pipeline begin with (`store`), by pipeline; those of others begin with something else.
-    nouns: Mapping[str, str] = field(default_factory=dict)
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Yields one transaction. Raises LedgerUnavailableError when PostgreSQL is away, read-only or not set up."""
-        with reachable(self.engine), Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
 
     def next_version(self) -> int:
         """Returns the next record version: larger than every one drawn before."""
@@ -103,50 +85,6 @@ class Ledger:
         """Returns the columns of a pending batch. Raises ForeignScopeError."""
         check_scope(request, self.nouns)
         return pending_row(request, self.clock.now(), unique_while_pending=unique_while_pending)
-
-    def get(self, batch_id: int) -> SyncBatch:
-        """Returns the batch. Raises BatchNotFoundError."""
-        row = self.find(batch_id)
-        if row is None:
-            raise BatchNotFoundError(
-                f"batch {batch_id} does not exist: `sync-pipeline batches list` shows those there are"
-            )
-        return row
-
-    def find(self, batch_id: int) -> SyncBatch | None:
-        """Returns the batch, if there is one."""
-        with self.session() as session:
-            return session.get(SyncBatch, batch_id)
-
-    def of_run(self, run_id: str) -> SyncBatch | None:
-        """Returns the batch that the Dagster run holds or held, if any."""
-        with self.session() as session:
-            return session.scalar(select(SyncBatch).where(SyncBatch.dagster_run_id == run_id))
-
-    def list(
-        self,
-        *,
-        pipeline: str | None = None,
-        scope: str | None = None,
-        status: Status | None = None,
-        limit: int = 50,
-    ) -> Sequence[SyncBatch]:
-        """Returns the newest batches first."""
-        query = select(SyncBatch).order_by(SyncBatch.id.desc()).limit(limit)
-        if pipeline is not None:
-            query = query.where(SyncBatch.pipeline == pipeline)
-        if scope is not None:
-            query = query.where(SyncBatch.scope == scope)
-        if status is not None:
-            query = query.where(SyncBatch.status == status.value)
-        with self.session() as session:
-            return session.scalars(query).all()
-
-    def attempts(self, batch_id: int) -> Sequence[BatchAttempt]:
-        """Returns the finished attempts of a batch, oldest first."""
-        query = select(BatchAttempt).where(BatchAttempt.batch_id == batch_id).order_by(BatchAttempt.attempt)
-        with self.session() as session:
-            return session.scalars(query).all()
 
     def claim(self, batch_id: int, *, run_id: str, planned: Sequence[str], attempt: int | None = None) -> SyncBatch:
         """Takes the pending batch for a run, atomically. ``planned`` names the parts that the run will do.

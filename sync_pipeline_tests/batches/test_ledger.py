@@ -16,9 +16,10 @@ from sqlalchemy.exc import OperationalError
 
 from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import acquire
-from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger, lane_holder
+from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, kept_waiting, reap, stalled
+from sync_pipeline.batches.records import BatchNotFoundError
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.states import IllegalTransitionError, Status

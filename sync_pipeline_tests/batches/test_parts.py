@@ -12,10 +12,11 @@ import pytest
 
 from sync_pipeline.batches.database import LedgerUnavailableError
 from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, acquire
-from sync_pipeline.batches.ledger import BatchLostError, BatchNotFoundError, BatchNotPendingError, Ledger
+from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, Ledger
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.queue import reap
+from sync_pipeline.batches.records import BatchNotFoundError
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.ageing import pass_time
