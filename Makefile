@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ARGS ?=
-# Processes that share the suite, each with engines of its own; 0 for one on a server that tests reconfigure.
-JOBS ?= 2
+# Processes that share the suite, each with engines of its own (three keep two cores busy); 0 for one on a server that tests reconfigure.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev down test chaos check bench format clean
