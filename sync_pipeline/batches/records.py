@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from sync_pipeline.batches.database import reachable
@@ -38,11 +38,15 @@ class BatchRecords:
     clock: Clock = field(default_factory=SystemClock)
     #: What the scopes of each pipeline begin with (`store`), by pipeline; those of others begin with something else.
     nouns: Mapping[str, str] = field(default_factory=dict)
+    #: Seconds that a statement waits for a row that others hold; None for the connection's own bound.
+    lock_timeout: float | None = None
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Yields one transaction. Raises LedgerUnavailableError when PostgreSQL is away, read-only or not set up."""
         with reachable(self.engine), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            if self.lock_timeout is not None:
+                session.execute(text(f"SET LOCAL lock_timeout = {round(self.lock_timeout * 1000)}"))
             yield session
 
     def get(self, batch_id: int) -> SyncBatch:

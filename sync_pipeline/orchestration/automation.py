@@ -1,6 +1,7 @@
 """The automation that all pipelines share: what makes batches, what starts them, what closes them, what cleans up."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
@@ -26,6 +27,8 @@ from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG, tags_of_own_runs
 RUNS_KEPT = timedelta(days=30)
 RUNS_AT_ONCE = 5_000
 SENSOR_SECONDS = 5
+#: Seconds that the sensor waits for a row which somebody holds. It has a minute for all, and comes again.
+LOCK_SECONDS = 0.5
 
 
 def automation(members: Sequence[Member]) -> dg.Definitions:
@@ -92,6 +95,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
         Every scope gets its partition here. The ledger is the queue: nothing is marked here, so a run that never starts
         loses nothing.
         """
+        core = replace(core, ledger=replace(core.ledger, lock_timeout=LOCK_SECONDS))
         ledger = core.ledger
         context.update_cursor(note_daemon(context.instance, context.cursor))
         reconciliation = Reconciliation.of(context, ledger, names)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -90,6 +91,15 @@ def test_row_that_an_idle_transaction_locks_is_not_waited_for(hasty: Engine, led
         lane.check()
     for call in calls:
         call()
+
+
+def test_ledger_in_a_hurry_waits_less_for_a_row_than_its_connections_may(ledger: Ledger):
+    batch = ledger.claim(ledger.request(REQUEST).id, run_id="r", planned=["all"])
+    hurried = replace(ledger, lock_timeout=0.2)
+    with ledger.session() as somebody:
+        somebody.query(SyncBatch).with_for_update().all()
+        check_told(lambda: hurried.heartbeat(batch), "is busy: .*lock timeout")
+    hurried.heartbeat(batch)
 
 
 def test_statement_that_takes_too_long_is_ended(hasty: Engine):
