@@ -41,6 +41,7 @@ def dev() -> None:
     with environment("dev", idle=0.0) as here, exclusive(here.given.state_dir, "dev") as right, _stoppable() as stop:
         here.own_instance = True
         here.use_sandbox()
+        _end_left_over_runs(here)
         address_of_ui = run_dagster(here.engines, here.exports())
         asked = here.given.api_port if "api_port" in here.given.model_fields_set else 0
         address_of_api = run_api(here.engines, here.exports(), port=asked)
@@ -65,6 +66,7 @@ def demo(
     with environment("demo", idle=0.0) as here, exclusive(here.given.state_dir, "demo") as right, _stoppable() as stop:
         here.own_instance = True
         here.use_sandbox()
+        _end_left_over_runs(here)
         report = demonstration.run(here)
         report["addresses"] = {
             "Dagster UI": run_dagster(here.engines, here.exports()),
@@ -170,6 +172,16 @@ def _interrupt_runs(here: Environment, stop: Stop) -> None:
         return
     if ended:
         say(f"{len(ended)} runs were interrupted: the next start takes up their batches")
+
+
+def _end_left_over_runs(here: Environment) -> None:
+    """Ends the runs that an earlier Dagster of this folder was starting when it died, unless one works here."""
+    from sync_pipeline.orchestration.shutdown import end_unclaimed  # noqa: PLC0415 - `down` needs no Dagster
+
+    here.become_dagster()
+    live = running(here.given.state_dir)
+    if live is None or "daemon" not in live.services:
+        end_unclaimed(here.ledger, LOCATION)
 
 
 def _watch(here: Environment, stop: threading.Event) -> None:

@@ -1,4 +1,7 @@
-"""What becomes of runs when whatever executes them is stopped on purpose: a short time to end, then a true end."""
+"""What becomes of runs when whatever executes them is stopped on purpose: a short time to end, then a true end.
+
+And of those that were starting when it died: nothing tells of them, for they hold no batch yet.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from sync_pipeline.orchestration.instance import (
     mark_canceled,
     reachable_storage,
 )
-from sync_pipeline.orchestration.tags import is_numbered, is_run_of, tagged_attempt, tagged_batch
+from sync_pipeline.orchestration.tags import ended_tags, is_numbered, is_run_of, tagged_attempt, tagged_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 TO_FINISH_SECONDS = 10.0
 TO_END_SECONDS = 5.0
 POLL_SECONDS = 0.2
+WORKING = {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
 WAITING = {dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED}
 
 
@@ -52,6 +56,26 @@ def interrupt_runs(ledger: Ledger, location: str, hurry: threading.Event) -> lis
         for record in _in_flight(instance, location):
             mark_canceled(instance, record.dagster_run.run_id, INTERRUPTED.kind)
     return [record.dagster_run.run_id for record in records]
+
+
+def end_unclaimed(ledger: Ledger, location: str) -> list[str]:
+    """Ends a code location's runs that had started and claimed no batch, and closes these as interrupted; returns them.
+
+    Call it before a daemon starts, where whatever executed the location's runs is known to be dead. A run that lives
+    nevertheless is refused the batch. Runs that hold one tell by their heart whether they live, and are left to it.
+    Raises DagsterStorageUnavailableError and LedgerUnavailableError.
+    """
+    ended = []
+    with reachable_storage():
+        instance = current_instance()
+        for record in _in_flight(instance, location):
+            run = record.dagster_run
+            if run.status in WORKING and ledger.of_run(run.run_id) is None:
+                _interrupt_batch(ledger, run)
+                instance.add_run_tags(run.run_id, ended_tags(run.run_id, INTERRUPTED.kind))
+                if mark_canceled(instance, run.run_id, INTERRUPTED.kind):
+                    ended.append(run.run_id)
+    return ended
 
 
 def _interrupt_batch(ledger: Ledger, run: dg.DagsterRun) -> None:

@@ -19,7 +19,7 @@ from sync_pipeline.batches.queue import with_runs
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed, run_again
 from sync_pipeline.orchestration.reconciliation import Reconciliation
-from sync_pipeline.orchestration.shutdown import interrupt_runs
+from sync_pipeline.orchestration.shutdown import end_unclaimed, interrupt_runs
 from sync_pipeline.orchestration.tags import (
     ATTEMPT_TAG,
     BATCH_TAG,
@@ -269,6 +269,18 @@ def test_shutdown_leaves_a_batch_whose_number_another_had(halves: Halves):
     stop.set()
     assert len(interrupt_runs(halves.ledger, "sync_pipeline", stop)) == 1
     assert halves.ledger.get(batch.id).status == "pending"
+
+
+@pytest.mark.invariant("1.6")
+def test_run_that_died_while_it_started_is_ended_by_the_next_start(halves: Halves):
+    starting, queued = halves.ledger.request(REQUEST), halves.ledger.request(replace(REQUEST, scope="store:b"))
+    died = halves.run_of(starting, Happened.RUN_ENQUEUED, Happened.RUN_STARTING)
+    waits = halves.run_of(queued, Happened.RUN_ENQUEUED)
+    _, works = halves.claimed()
+    assert end_unclaimed(halves.ledger, "sync_pipeline") == [died]
+    assert [halves.status(one) for one in (died, waits, works)] == ["CANCELED", "QUEUED", "STARTED"]
+    assert halves.error(starting) == ("interrupted", "later")
+    assert [again.id for again in retry_failed(halves.ledger, halves.both.must_wait)] == [starting.id]
 
 
 def test_run_that_worked_too_long_and_ended_between_two_steps_is_lost(ledger: Ledger):
