@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -362,10 +362,11 @@ def of_run(shop: Shop, run_id: str) -> SyncBatch:
 
 
 @pytest.mark.invariant("1.5", "1.6")
-def test_ctrl_c_interrupts_what_is_in_flight_and_the_next_start_takes_it_up(
+def test_ctrl_c_and_the_death_of_everything_leave_nothing_in_flight(
     dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
 ):
     """The last one: it ends the module's `dev`."""
+    ledger = shop.pipeline.ledger
     shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=120)
     batch = under_way(shop, shop.request(BatchType.ALL).id)
     worker = worker_of(dagster, batch.dagster_run_id or "")
@@ -378,12 +379,35 @@ def test_ctrl_c_interrupts_what_is_in_flight_and_the_next_start_takes_it_up(
     assert start_time(worker) is None
     assert run_status(dagster, batch) == "CANCELED"
     assert dagster.get_run_ids(dg.RunsFilter(statuses=IN_FLIGHT)) == []
-    stopped = shop.pipeline.ledger.get(batch.id)
+    stopped = ledger.get(batch.id)
     assert (stopped.status, stopped.error["kind"], stopped.attempt, stopped.max_attempts) == (
         *("failed", "interrupted"),
         *(1, 2),
     )
     shop.sandbox.admin.clear_faults(shop.hash)
-    with running_dev(commands):
+
+    with running_dev(commands) as second:
         done = until(shop, batch.id, "completed", lambda now: now.status == "completed")
-    assert done.attempt == 2
+        assert done.attempt == 2
+        # As when the power fails.
+        shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=120)
+        batch = under_way(shop, shop.request(BatchType.ALL).id)
+        kill_everything(commands, second.process.pid, worker_of(dagster, batch.dagster_run_id or ""))
+    shop.sandbox.admin.clear_faults(shop.hash)
+    with running_dev(commands):
+        pass_time(ledger, 30)
+        killed = ended(shop, batch.id)
+        assert (killed.status, killed.error["kind"]) == ("failed", "lost")
+        wait_for(lambda: dagster.get_run_ids(dg.RunsFilter(statuses=IN_FLIGHT)) == [], what="the end of its run")
+        ledger.retry(batch.id)
+        assert ended(shop, batch.id).status == "completed"
+        check_recovered(shop, ledger.get(batch.id))
+
+
+def kill_everything(commands: Commands, *others: int) -> None:
+    """Kills what serves the folder of the commands, its supervisor first, and some other processes."""
+    status = running(commands.folder / "state")
+    assert status is not None
+    for pid in (status.process.pid, *others, *(service.pid for service in status.services.values() if service.pid)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
