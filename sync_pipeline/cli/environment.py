@@ -18,7 +18,7 @@ from sync_pipeline.addresses import plain
 from sync_pipeline.cli.output import note, remark
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines, running
-from sync_pipeline.local.folder import running_sandbox, with_addresses
+from sync_pipeline.local.folder import SHOP, shop_here, with_addresses
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipeline import nouns_of
 from sync_pipeline.pipelines.registry import PIPELINES, configured
@@ -69,7 +69,7 @@ class Environment:
     def use_sandbox(self) -> None:
         """Takes the sandbox for BigCommerce, unless the settings name an address. Before ``settings`` is used."""
         if "bigcommerce_api_url" not in self.given.model_fields_set:
-            self.sandbox_url = self.engines.url("bigcommerce")
+            self.sandbox_url = self.engines.url(SHOP)
 
     @cached_property
     def settings(self) -> Settings:
@@ -79,8 +79,8 @@ class Environment:
     def settings_for(self, *pipelines: Pipeline) -> Settings:
         """Returns the settings with the addresses filled in that these pipelines need: starts their engines."""
         needs = [need for pipeline in pipelines for need in pipeline.needs]
-        sandbox = self.sandbox_url or running_sandbox(self.given)
-        return with_addresses(self.given, needs, self._engine_url, sandbox_url=sandbox)
+        shop = self.sandbox_url or shop_here(self.given)
+        return with_addresses(self.given, needs, self._engine_url, shop_url=shop)
 
     def _engine_url(self, name: str) -> str:
         anew = name == "postgres" and self.owner not in {"dev", "demo"} and not (self.given.state_dir / name).exists()

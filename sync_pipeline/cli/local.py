@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -22,12 +23,14 @@ from sync_pipeline.local.dagster_services import LOCATION, run_dagster
 from sync_pipeline.local.down import stop_all
 from sync_pipeline.local.engines import running
 from sync_pipeline.local.exclusive import exclusive
+from sync_pipeline.local.folder import SHOP, running_url, shop_here
 from sync_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sync_pipeline.cli.environment import Environment
+    from sync_pipeline.local.exclusive import Exclusive
 
 #: How long the engines stay up for whoever uses what `env` printed.
 ENV_IDLE_SECONDS = 12 * 3600.0
@@ -39,17 +42,17 @@ db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 def dev() -> None:
     """Runs everything here until Ctrl-C: engines, sandbox store, Dagster's daemon and UI, the webhook receiver."""
     with environment("dev", idle=0.0) as here, exclusive(here.given.state_dir, "dev") as right, _stoppable() as stop:
-        here.own_instance = True
-        here.use_sandbox()
-        _end_left_over_runs(here)
+        _prepare(here, right)
         address_of_ui = run_dagster(here.engines, here.exports())
         asked = here.given.api_port if "api_port" in here.given.model_fields_set else 0
         address_of_api = run_api(here.engines, here.exports(), port=asked)
-        right.announce(address_of_ui)
+        right.announce(address=address_of_ui)
         say(f"Dagster UI   {address_of_ui}")
         say(f"Webhooks     {address_of_api}")
         say(f"BigCommerce  {plain(here.settings.bigcommerce_api_url)}")
         say('commands in this folder use what runs here; programs elsewhere: eval "$(sync-pipeline env)"; Ctrl-C stops')
+        if own := [name for name in ("DATABASE_URL", "ELASTICSEARCH_URL") if name in os.environ]:
+            say(f"they need the {' and '.join(own)} of this terminal, too")
         _watch(here, stop.asked)
         say("stopping: runs get 10 s to finish, Ctrl-C ends them now")
         _interrupt_runs(here, stop)
@@ -64,16 +67,14 @@ def demo(
     from sync_pipeline.cli.store_search import demo as demonstration  # noqa: PLC0415 - `down` needs none of it
 
     with environment("demo", idle=0.0) as here, exclusive(here.given.state_dir, "demo") as right, _stoppable() as stop:
-        here.own_instance = True
-        here.use_sandbox()
-        _end_left_over_runs(here)
+        _prepare(here, right)
         report = demonstration.run(here)
         report["addresses"] = {
             "Dagster UI": run_dagster(here.engines, here.exports()),
             "BigCommerce sandbox": plain(here.settings.bigcommerce_api_url),
             "Elasticsearch": plain(here.settings.elasticsearch_url),
         }
-        right.announce(report["addresses"]["Dagster UI"])
+        right.announce(address=report["addresses"]["Dagster UI"])
         emit_json(report) if as_json else demonstration.tell(report)
         if not exit_:
             say("Ctrl-C stops")
@@ -94,9 +95,9 @@ def down(as_json: Json = False) -> None:
 def env(as_json: Json = False) -> None:
     """Prints the exports with which programs elsewhere work on what runs in this folder."""
     with environment("env", idle=ENV_IDLE_SECONDS) as here:
-        live = running(here.given.state_dir)
-        if live is not None and "bigcommerce" in live.services:
-            here.use_sandbox()
+        sandbox = running_url(here.given.state_dir, SHOP)
+        if sandbox is not None and sandbox == shop_here(here.given):
+            here.use_sandbox()  # keeps it up
         exports = here.exports()
     if as_json:
         emit_json(exports)
@@ -172,6 +173,14 @@ def _interrupt_runs(here: Environment, stop: Stop) -> None:
         return
     if ended:
         say(f"{len(ended)} runs were interrupted: the next start takes up their batches")
+
+
+def _prepare(here: Environment, right: Exclusive) -> None:
+    """Settles which Dagster and which shop this command works with, and ends what an earlier one left over."""
+    here.own_instance = True
+    here.use_sandbox()
+    right.announce(**{SHOP: plain(here.settings.bigcommerce_api_url)})
+    _end_left_over_runs(here)
 
 
 def _end_left_over_runs(here: Environment) -> None:

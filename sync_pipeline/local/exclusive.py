@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.errors import UsageError
 from sync_pipeline.local.processes import ProcessId, this_process
@@ -26,12 +26,17 @@ class Exclusive:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self.announce("")
-
-    def announce(self, address: str) -> None:
-        """Write down where this command is reached, for the message that a second one gets."""
         process = this_process()
-        write_json(self._file, {"pid": process.pid, "started": process.started, "address": address})
+        self._told: dict[str, Any] = {"pid": process.pid, "started": process.started}
+        write_json(self._file, self._told)
+
+    def announce(self, **addresses: str) -> None:
+        """Write down ``address``, where this command is reached, for the message that a second one gets.
+
+        ``bigcommerce`` is the shop that it works with, for commands in the same folder.
+        """
+        self._told |= addresses
+        write_json(self._file, self._told)
 
 
 @contextmanager
@@ -63,6 +68,16 @@ def _lock(file: Path) -> int | None:
 
 def holders(state: StateDir) -> dict[str, ProcessId]:
     """Returns the commands that run exclusively now, by name."""
+    return {name: ProcessId(holder["pid"], holder["started"]) for name, holder in _held(state).items()}
+
+
+def announced(state: StateDir, what: str) -> str | None:
+    """Returns an address that a command which runs exclusively now has announced, None when none has."""
+    return next((holder[what] for holder in _held(state).values() if what in holder), None)
+
+
+def _held(state: StateDir) -> dict[str, dict[str, Any]]:
+    """Returns what the commands that run exclusively now wrote down, by name."""
     found = {}
     for file in sorted(state.commands.glob("*.json")):
         holder = read_json(file) or {}
@@ -70,5 +85,5 @@ def holders(state: StateDir) -> dict[str, ProcessId]:
         if lock is not None:
             os.close(lock)
         elif "started" in holder:
-            found[file.stem] = ProcessId(holder["pid"], holder["started"])
+            found[file.stem] = holder
     return found

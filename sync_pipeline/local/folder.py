@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from sync_pipeline.local.engines import Engines, running
+from sync_pipeline.local.exclusive import announced
 from sync_pipeline.local.state import StateDir
 from sync_pipeline.local.table import http_url
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from sync_pipeline.settings import Settings
 
 OWNER = "dagster"
+
+#: The sandbox's name among the engines; under it `dev` and `demo` also announce another address that they use.
+SHOP = "bigcommerce"
 
 #: By process, because a fork holds no lease of its own.
 _engines: dict[tuple[int, Path], Engines] = {}
@@ -42,28 +46,32 @@ def folder_url(state_dir: Path, engine: str, path: str = "") -> str:
 def folder_settings(given: Settings, needs: Iterable[str] = ()) -> Settings:
     """Returns the settings with every address that none was given for, from the engines of the folder.
 
-    These are the ledger's and those of ``needs``, whose engines are started, and the sandbox's if one runs there.
+    These are the ledger's and those of ``needs``, whose engines are started, and BigCommerce's as `shop_here` finds it.
     """
-    sandbox = running_sandbox(given)
-    return with_addresses(given, needs, lambda engine: folder_url(given.state_dir, engine), sandbox_url=sandbox)
+    return with_addresses(given, needs, lambda engine: folder_url(given.state_dir, engine), shop_url=shop_here(given))
 
 
 def with_addresses(
-    given: Settings, needs: Iterable[str], url: Callable[[str], str], *, sandbox_url: str | None = None
+    given: Settings, needs: Iterable[str], url: Callable[[str], str], *, shop_url: str | None = None
 ) -> Settings:
     """Returns the settings with the address of the ledger and of ``needs`` filled in where none was given.
 
-    ``url`` starts an engine and returns its address; ``sandbox_url`` stands in for BigCommerce.
+    ``url`` starts an engine and returns its address; ``shop_url`` stands in for BigCommerce.
     """
     found = {f"{name}_url": getattr(given, f"{name}_url") or url(name) for name in dict.fromkeys(needs)}
     found["database_url"] = given.database_url or url("postgres")
-    found["bigcommerce_api_url"] = sandbox_url or given.bigcommerce_api_url
+    found["bigcommerce_api_url"] = shop_url or given.bigcommerce_api_url
     return type(given).model_validate({**given.model_dump(), **found})
 
 
-def running_sandbox(given: Settings) -> str | None:
-    """Returns the address of the sandbox shop that `dev` or `demo` runs here, unless the settings name an address."""
-    return None if "bigcommerce_api_url" in given.model_fields_set else running_url(given.state_dir, "bigcommerce")
+def shop_here(given: Settings) -> str | None:
+    """Returns the address of BigCommerce that a running `dev` or `demo` uses, else of the sandbox that one left here.
+
+    None when the settings name an address, or there is neither.
+    """
+    if "bigcommerce_api_url" in given.model_fields_set:
+        return None
+    return announced(StateDir.at(given.state_dir), SHOP) or running_url(given.state_dir, SHOP)
 
 
 def running_url(state_dir: Path, service: str) -> str | None:

@@ -27,7 +27,7 @@ import sys, time
 from pathlib import Path
 from sync_pipeline.local.exclusive import exclusive
 with exclusive(Path(sys.argv[1]), "dev") as dev:
-    dev.announce("http://127.0.0.1:3000")
+    dev.announce(address="http://127.0.0.1:3000")
     print("holds", flush=True)
     sys.stdin.read()
 """
@@ -130,6 +130,6 @@ def test_a_killed_dev_does_not_keep_the_next_one_out(state_dir: Path, holder: su
     holder.kill()
     holder.wait(10)
     with exclusive(state_dir, "dev") as dev:
-        dev.announce("http://127.0.0.1:3001")
+        dev.announce(address="http://127.0.0.1:3001")
     with exclusive(state_dir, "dev"):
         pass
