@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sync_pipeline.errors import UsageError
 
 PREFIX = "SYNC_PIPELINE_"
+DOTENV = ".env"
+DATABASE_FORM = "it is written postgresql://user:password@host:port/database, and @ : / in a password %40 %3A %2F"
 PUBLIC_BIGCOMMERCE_API = "https://api.bigcommerce.com"
 
 PostgresUrl = Annotated[str, StringConstraints(strip_whitespace=True)]
@@ -35,7 +37,7 @@ class Settings(BaseSettings):
     Whatever may hold a password is left out of the representation.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_file=DOTENV, extra="ignore", env_ignore_empty=True, frozen=True)
 
     database_url: PostgresUrl | None = Field(
         None, repr=False, description="PostgreSQL of the ledger; none means the embedded one."
@@ -78,10 +80,29 @@ class Settings(BaseSettings):
             url = make_url(value)
         except ArgumentError:
             raise ValueError("is no database URL") from None
+        except ValueError:  # tells the port, which is a password before which the user or after which the @ is missing
+            raise ValueError(f"has a port that is no number: {DATABASE_FORM}") from None
         if url.get_backend_name() not in {"postgres", "postgresql"}:
             raise ValueError("must start with postgres:// or postgresql://")
-        if "@" in (url.host or ""):
-            raise ValueError("has an @ in its host: in a user's name or password it is written %40")
+        if not 0 < (url.port or 1) < 65536:
+            raise ValueError(f"has a port that is none: {DATABASE_FORM}")
+        if "@" in f"{url.host}{url.database}":
+            raise ValueError("has an @ after that of its host: in a user's name or password it is written %40")
+        return value
+
+    @field_validator("elasticsearch_url", "bigcommerce_api_url")
+    @classmethod
+    def _ends_with_its_path(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        # What begins with one of these may be the rest of a password, whose beginning is then taken for host and port.
+        if value is not None and (value.query is not None or value.fragment is not None or "@" in (value.path or "")):
+            raise ValueError("has a ?, # or @ after its host: in a user's name or password they are %3F, %23 and %40")
+        return value
+
+    @field_validator("bigcommerce_api_url")
+    @classmethod
+    def _has_no_user(cls, value: AnyHttpUrl) -> AnyHttpUrl:
+        if value.username is not None or value.password is not None:
+            raise ValueError("has a user or password: BigCommerce takes the token of each store")
         return value
 
     @field_validator("elasticsearch_api_key")
@@ -91,11 +112,14 @@ class Settings(BaseSettings):
             raise ValueError("has characters that a header cannot have")
         return value
 
-    @field_validator("elasticsearch_ca_certs")
+    @field_validator("elasticsearch_ca_certs", "sync_pipeline_state_dir")
     @classmethod
     def _is_absolute(cls, value: Path | None) -> Path | None:
-        # Processes that `dev` starts work in other folders.
-        return None if value is None else value.expanduser().absolute()
+        try:
+            # Processes that `dev` starts work in other folders.
+            return None if value is None else value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("begins with ~ and the name of a user that is not there") from None
 
     @field_validator("log_level")
     @classmethod
@@ -115,6 +139,7 @@ def load_settings() -> Settings:
 
     Raises SettingsError with everything that is wrong, in one line.
     """
+    _check_surroundings()
     problems = _unknown_names()
     try:
         settings = Settings()  # pyright: ignore[reportCallIssue]
@@ -130,9 +155,26 @@ def load_settings() -> Settings:
     return settings
 
 
+def _check_surroundings() -> None:
+    """Raises SettingsError when the working directory is gone, or its `.env` cannot be read as text."""
+    try:
+        dotenv = Path.cwd() / DOTENV
+    except FileNotFoundError:
+        raise SettingsError("the working directory is gone: change into one that is there") from None
+    try:
+        # UTF-16 of Latin letters without a mark at its beginning is UTF-8 with NULs.
+        readable = not dotenv.is_file() or "\0" not in dotenv.read_text("utf-8")
+    except UnicodeDecodeError:
+        readable = False
+    except OSError as error:
+        raise SettingsError(f"{dotenv} cannot be read: {error.strerror}") from None
+    if not readable:
+        raise SettingsError(f"{dotenv} is not in UTF-8: save it so")
+
+
 def _unknown_names() -> list[str]:
     known = [name.upper() for name in Settings.model_fields]
-    dotenv = dotenv_values(".env") if Path(".env").is_file() else {}
+    dotenv = dotenv_values(DOTENV) if Path(DOTENV).is_file() else {}
     problems = []
     for name in sorted({*os.environ, *dotenv}):
         if name.startswith(PREFIX) and name not in known:

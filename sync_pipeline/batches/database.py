@@ -39,7 +39,19 @@ def psycopg_url(url: str) -> URL:
 
     `?schema=x` becomes the search path.
     """
-    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    return _url_for("psycopg", url)
+
+
+def psycopg2_url(url: str) -> str:
+    """Returns the same for dagster-postgres, which brings psycopg 2.
+
+    SQLAlchemy >= 2.1 reads a bare `postgresql://` as psycopg 3.
+    """
+    return _url_for("psycopg2", url).render_as_string(hide_password=False)
+
+
+def _url_for(driver: str, url: str) -> URL:
+    parsed = make_url(url).set(drivername=f"postgresql+{driver}")
     query = dict(parsed.query)
     schema = query.pop("schema", None)
     if schema:
@@ -49,14 +61,6 @@ def psycopg_url(url: str) -> URL:
             query.get("options"), "-csearch_path=" + quoted.replace("\\", "\\\\").replace(" ", "\\ ")
         )
     return parsed.set(query=query)
-
-
-def psycopg2_url(url: str) -> str:
-    """Returns a `postgres://` or `postgresql://` URL for dagster-postgres, which brings psycopg 2.
-
-    SQLAlchemy >= 2.1 reads a bare `postgresql://` as psycopg 3.
-    """
-    return make_url(url).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
 def address(url: str | URL) -> str:

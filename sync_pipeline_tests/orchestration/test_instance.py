@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from sqlalchemy import text
 
+from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.models import BatchAttempt, SyncBatch
 from sync_pipeline.orchestration.instance import (
     delete_old_runs,
@@ -17,6 +19,7 @@ from sync_pipeline.orchestration.instance import (
     terminate_runs,
 )
 from sync_pipeline.orchestration.members import FormerPartitions
+from sync_pipeline.orchestration.storage import FolderStorage
 from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARTITION_TAG, PIPELINE_TAG, run_tags
 from sync_pipeline_tests.orchestration.idle import idle
 
@@ -111,3 +114,17 @@ def test_the_runs_of_a_batch_are_those_of_every_attempt_and_the_ones_that_held_i
     assert found(batch_of(by_hand)) == sorted([started, earlier, by_hand])
     held = BatchAttempt(batch_id=12, attempt=1, dagster_run_id=before)
     assert found(batch_of(ended_run(instance)), held) == sorted([started, earlier, before])
+
+
+def test_dagster_keeps_its_runs_in_the_schema_of_its_url(empty_database_url: str, monkeypatch: pytest.MonkeyPatch):
+    engine = make_engine(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(text('CREATE SCHEMA "My runs"'))
+    separator = "&" if "?" in empty_database_url else "?"
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", f"{empty_database_url}{separator}schema=My runs")
+    storage = FolderStorage.from_config_value(None, {})
+    assert storage.run_storage.get_runs_count() == 0
+    with engine.connect() as connection:
+        names = text("SELECT table_schema FROM information_schema.tables WHERE table_name = 'runs'")
+        assert connection.execute(names).scalars().all() == ["My runs"]
+    engine.dispose()
