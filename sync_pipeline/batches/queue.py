@@ -102,6 +102,17 @@ def find_all(ledger: Ledger, numbers: Collection[int]) -> dict[int, SyncBatch]:
     return {batch.id: batch for batch in found}
 
 
+def unlocked(ledger: Ledger, batches: Sequence[SyncBatch]) -> list[SyncBatch]:
+    """Returns those of the batches whose rows nobody holds locked now.
+
+    Whoever changes many asks first: to wait for each locked row takes longer than a sensor's tick may.
+    """
+    rows = select(SyncBatch.id).where(SyncBatch.id.in_([batch.id for batch in batches])).order_by(SyncBatch.id)
+    with ledger.session() as session:
+        free = set(session.scalars(rows.with_for_update(skip_locked=True)) if batches else ())
+    return [batch for batch in batches if batch.id in free]
+
+
 def kept_waiting(ledger: Ledger) -> bool:
     """Returns whether a batch that may start has waited for long.
 
@@ -157,11 +168,9 @@ def reap(ledger: Ledger) -> Sequence[SyncBatch]:
         & (func.coalesce(SyncBatch.heartbeat_at, SyncBatch.requested_at) < func.now() - RESERVATION_EXPIRES_AFTER)
     )
     with ledger.session() as session:
-        found = session.scalars(
-            select(SyncBatch).where(or_(SILENT, abandoned)).order_by(SyncBatch.id).with_for_update(skip_locked=True)
-        ).all()
+        found = session.scalars(select(SyncBatch).where(or_(SILENT, abandoned)).order_by(SyncBatch.id)).all()
     reaped = []
-    for batch in found:
+    for batch in unlocked(ledger, found):
         what = "its run gave no sign of life for 30 s" if batch.started_at else "its run never started"
         try:
             reaped.append(ledger.fail(batch, **asdict(lost(batch.id, what))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from sync_pipeline.backoff import Backoff
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, MOST_INTERRUPTIONS
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.models import BatchAttempt, SyncBatch
+from sync_pipeline.batches.queue import unlocked
 from sync_pipeline.batches.rows import request_of
 from sync_pipeline.batches.states import IllegalTransitionError, Status
 from sync_pipeline.errors import Retry
@@ -44,16 +46,12 @@ def retry_failed(ledger: Ledger, wait: Callable[[SyncBatch], bool] = lambda _: F
     )
     with ledger.session() as session:
         candidates = session.scalars(query).all()
-    rested = [batch.id for batch in candidates if _has_rested(batch, now) and not wait(batch)]
-    if not rested:
-        return []
-    with ledger.session() as session:
-        ready = select(SyncBatch.id).where(SyncBatch.id.in_(rested)).order_by(SyncBatch.id)
-        free = session.scalars(ready.with_for_update(skip_locked=True)).all()
     again = []
-    for number in free:
+    for batch in unlocked(ledger, [batch for batch in candidates if _has_rested(batch, now)]):
+        if wait(batch):
+            continue
         try:
-            again.append(ledger.retry(number))
+            again.append(ledger.retry(batch.id))
         except (IllegalTransitionError, BatchLostError):
             continue  # somebody else was first
     return again
@@ -72,15 +70,16 @@ def leave_to_person(ledger: Ledger, batch: SyncBatch) -> None:
 def run_again(ledger: Ledger, batch_id: int, *, run_id: str) -> SyncBatch:
     """Returns the batch that a run claims which a person started as the repetition of a batch's run.
 
-    Of a failed batch that is its next attempt, of a completed one a new batch that asks for the same; one that waits or
-    is at work is returned as it is. Raises BatchNotFoundError.
+    Of a failed batch that is its next attempt; one that waits for any run is returned as it is. Of one that is
+    completed, or that another run holds, it is a new batch that asks for the same. Raises BatchNotFoundError.
     """
     batch = ledger.get(batch_id)
+    if batch.status == Status.PENDING and batch.dagster_run_id in {None, run_id}:
+        return batch
     if batch.status == Status.FAILED:
-        return ledger.retry(batch_id, reserved_for=run_id)
-    if batch.status == Status.COMPLETED:
-        return ledger.request(replace(request_of(batch), reserved_for=run_id))
-    return batch
+        with suppress(IllegalTransitionError, BatchLostError):  # another repetition was first
+            return ledger.retry(batch_id, reserved_for=run_id)
+    return ledger.request(replace(request_of(batch), reserved_for=run_id))
 
 
 def _has_rested(batch: SyncBatch, now: datetime) -> bool:

@@ -17,7 +17,7 @@ import dagster as dg
 from sync_pipeline.batches.database import LedgerUnavailableError
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, lost
 from sync_pipeline.batches.ledger import BatchLostError
-from sync_pipeline.batches.queue import find_all, with_runs
+from sync_pipeline.batches.queue import find_all, unlocked, with_runs
 from sync_pipeline.batches.retries import leave_to_person
 from sync_pipeline.batches.states import UNFINISHED, Status
 from sync_pipeline.errors import one_line
@@ -74,12 +74,11 @@ class Reconciliation:
         """Closes unfinished batches whose run has ended, or that a person terminated; returns them."""
         closed = []
         batches = with_runs(self.ledger, self.pipelines)
-        for batch, runs in self._present_runs(batches):
-            failure = self._failure(batch, runs)
-            if failure is None:
-                continue
+        judged = {batch.id: self._failure(batch, runs) for batch, runs in self._present_runs(batches)}
+        failures = {number: failure for number, failure in judged.items() if failure is not None}
+        for batch in unlocked(self.ledger, [batch for batch in batches if batch.id in failures]):
             try:
-                closed.append(self.ledger.fail(batch, **asdict(failure)))
+                closed.append(self.ledger.fail(batch, **asdict(failures[batch.id])))
             except BatchLostError:
                 continue  # closed by its run at this very moment
             except LedgerUnavailableError as error:  # somebody holds its row
@@ -174,6 +173,8 @@ class Reconciliation:
         if age(record.start_time) < CLAIM_PATIENCE:
             return None
         if batch.status == Status.PENDING and batch.dagster_run_id is None:
+            if not unlocked(self.ledger, [batch]):
+                return None
             try:
                 self.ledger.fail(batch, **asdict(lost(batch.id, "its run died before its first step")))
             except BatchLostError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 import pytest
+from structlog.testing import capture_logs
 
 from sync_pipeline.batches.database import Patience, make_engine
 from sync_pipeline.batches.failures import INTERRUPTED, lost
@@ -235,19 +237,23 @@ def test_second_run_of_an_attempt_that_works_leaves_the_queue(halves: Halves):
     assert halves.both.close_batches() == []
 
 
-def test_row_that_somebody_locks_stops_no_other(halves: Halves, hasty: Ledger, clock: ManualClock):
+@pytest.mark.invariant("6.6")
+def test_locked_rows_stop_no_other_and_are_not_waited_for(halves: Halves, hasty: Ledger, clock: ManualClock):
     terminated, _ = halves.claimed(Happened.RUN_CANCELED)
     halves.ledger.fail(terminated, **asdict(lost(terminated.id, "silent")))
-    first, _ = halves.claimed(Happened.RUN_FAILURE)
-    second, _ = halves.claimed(Happened.RUN_FAILURE)
+    *held, free = [halves.claimed(Happened.RUN_FAILURE)[0] for _ in range(4)]
+    died = halves.ledger.request(REQUEST)
+    halves.run_of(died, Happened.RUN_START, ago=181)
     clock.advance(30)
     both = replace(halves.both, ledger=hasty)
-    with halves.ledger.session() as session:
-        for held in (terminated, first):
-            session.get(SyncBatch, held.id, with_for_update=True)
-        assert [closed.id for closed in both.close_batches()] == [second.id]
+    with halves.ledger.session() as session, capture_logs() as lines:
+        for batch in (terminated, died, *held):
+            session.get(SyncBatch, batch.id, with_for_update=True)
+        assert [closed.id for closed in both.close_batches()] == [free.id]
+        assert both.end_runs() == []
         assert retry_failed(hasty, both.must_wait) == []
-    assert [closed.id for closed in both.close_batches()] == [first.id]
+    assert lines == []  # a row that was waited for in vain is told of
+    assert [closed.id for closed in both.close_batches()] == [batch.id for batch in held]
     assert retry_failed(hasty, both.must_wait) == []
     assert halves.error(terminated) == ("cancelled", "person")
 
@@ -328,6 +334,37 @@ def test_re_executed_run_is_judged_by_the_attempt_that_it_holds(halves: Halves, 
     halves.instance.add_run_tags(run_id, run_tags(again))
     halves.ledger.fail(again, **asdict(lost(batch.id, "silent")))
     assert halves.both.end_runs() == [run_id]
+
+
+@pytest.mark.invariant("1.7")
+@pytest.mark.parametrize("works", [False, True], ids=["reserved", "at work"])
+def test_batch_that_is_re_executed_twice_gets_a_batch_for_each(halves: Halves, clock: ManualClock, works: bool):
+    batch, first = halves.claimed(Happened.RUN_FAILURE)
+    halves.ledger.fail(batch, **asdict(replace(lost(batch.id, "silent"), kind="refused")))
+    runs = [halves.run_of(batch, Happened.RUN_START, ago=100, tags={PARENT_TAG: first}) for _ in range(2)]
+    again = run_again(halves.ledger, batch.id, run_id=runs[0])
+    if works:
+        halves.ledger.claim(batch.id, run_id=runs[0], planned=["a"])
+    other = run_again(halves.ledger, batch.id, run_id=runs[1])
+    assert (again.id, again.attempt, other.attempt, other.trigger) == (batch.id, 2, 1, "manual")
+    assert (other.id != batch.id, other.scope, other.dagster_run_id) == (True, batch.scope, runs[1])
+    assert (halves.both.close_batches(), halves.both.end_runs()) == ([], [])  # the tags name the repeated one still
+    for one, run_id in ((again, runs[0]), (other, runs[1])):
+        halves.instance.add_run_tags(run_id, run_tags(one))
+    assert (halves.both.close_batches(), halves.both.end_runs()) == ([], [])
+    assert run_again(halves.ledger, other.id, run_id=runs[1]).id == other.id
+    clock.advance(61)
+    halves.ledger.complete(halves.ledger.claim(other.id, run_id=runs[1], planned=["a"]))
+    assert (halves.both.close_batches(), halves.both.end_runs()) == ([], [])
+
+
+def test_failed_batch_that_is_re_executed_twice_at_once_fails_none(ledger: Ledger):
+    batch = ledger.claim(ledger.request(REQUEST).id, run_id="first", planned=["a"])
+    ledger.fail(batch, kind="refused", message="x")
+    with ThreadPoolExecutor(2) as pool:
+        taken = list(pool.map(lambda run_id: run_again(ledger, batch.id, run_id=run_id), ("second", "third")))
+    assert sorted((one.id == batch.id, one.attempt) for one in taken) == [(False, 1), (True, 2)]
+    assert {one.dagster_run_id for one in taken} == {"second", "third"}
 
 
 @pytest.mark.invariant("1.6")

@@ -199,17 +199,11 @@ MUTATIONS = (
         {"item if _is_sound(item.key) else _rejected(item)": "item"},
         ("delivery/test_sound_keys.py::test_record_with_an_odd_key_is_a_dead_letter_and_the_others_are_written",),
     ),
-    *(
-        Mutation(
-            what,
-            ("6.6",),
-            file,
-            {".with_for_update(skip_locked=True)": ".with_for_update()"},
-            ("batches/test_ledger.py::test_row_that_somebody_holds_locked_delays_no_other",),
-        )
-        for what, file in (
-            ("reaping others while a row is locked", QUEUE),
-            ("retrying others while a row is locked", "sync_pipeline/batches/retries.py"),
-        )
+    Mutation(
+        "reaping others while a row is locked",
+        ("6.6",),
+        QUEUE,
+        {".with_for_update(skip_locked=True)": ".with_for_update()"},
+        ("batches/test_ledger.py::test_row_that_somebody_holds_locked_delays_no_other",),
     ),
 )
