@@ -14,7 +14,7 @@ from sync_pipeline.batches.requests import SELECTION, VERIFY, Ask, LaneName, Lev
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -103,7 +103,7 @@ class Pipeline:
     sealed: Callable[[], Sequence[Any]] = _nothing
     dry_run: Callable[[Any, BatchRequest], Mapping[str, Preview]] = _no_dry_run
     verify: Callable[[Any, BatchPart], Mapping[str, Verification]] | None = None
-    health: Callable[[Any], Sequence[Finding]] = _nothing
+    health: Callable[[Any], Iterable[Finding]] = _nothing
     title: Callable[[Ledger, str], str | None] = _no_title
     tidy: Callable[[Any], Mapping[str, int]] = field(default=lambda _: {})
     unconfigured: Callable[[Settings], str | None] = field(default=lambda _: None)

@@ -103,6 +103,10 @@ class Environment:
             self.runtimes[pipeline.name] = pipeline.open(settings, self.ledger, self.keyring)
         return self.runtimes[pipeline.name]
 
+    def ledger_url(self) -> str:
+        """Returns the address of the ledger's PostgreSQL; starts the embedded one when none is given."""
+        return self.given.database_url or self._engine_url("postgres")
+
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger. The embedded one is upgraded here; another one is never changed without `db upgrade`."""
@@ -117,7 +121,7 @@ class Environment:
         from sync_pipeline.batches.ledger import Ledger  # noqa: PLC0415
         from sync_pipeline.batches.schema import NEWEST_REVISION, revision, upgrade  # noqa: PLC0415
 
-        url = self.given.database_url or self._engine_url("postgres")
+        url = self.ledger_url()
         engine = make_engine(url, pool_size=self.given.db_pool_size)
         if self.given.database_url is None:
             upgrade(engine)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.database import check_server, reachable
@@ -11,36 +13,33 @@ from sync_pipeline.batches.queue import stalled
 from sync_pipeline.batches.schema import NEWEST_REVISION, revision
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.waiting import overdue, waits_since
-from sync_pipeline.cli.dagster_health import dagster_findings
+from sync_pipeline.cli.dagster_health import DAGSTER_SECONDS, dagster_findings
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, say
-from sync_pipeline.health import look, look_into, troubles
+from sync_pipeline.health import GROUP_SECONDS, LOOK_SECONDS, look, look_into, side_by_side, troubles
+from sync_pipeline.pipeline import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.cli.environment import Environment
-    from sync_pipeline.pipeline import Finding
 
 MARKS = {"ok": "ok  ", "warning": "warn", "failure": "FAIL"}
+#: Findings are printed as they come, so that the longest name is not known.
+NAME_WIDTH = len("Dagster settings")
 
 
 def health(as_json: Json = False) -> int:
     """Checks daemon, code location, databases, state directory, batches, and what each pipeline needs."""
+    findings: list[Finding] = []
     with environment("health") as here:
-        findings = [
-            look("state directory", lambda: _state_directory(here)),
-            ledger := look("ledger", lambda: _ledger(here)),
-        ]
-        # Everything else would only say again that it is away.
-        if not ledger.exit_status:
-            findings += [
-                look("fencing", lambda: _fencing(here)),
-                *look_into("batches", lambda: _batches(here.ledger)),
-                *look_into("Dagster", lambda: dagster_findings(here)),
-            ]
-            for pipeline in here.pipelines:
-                findings += look_into(pipeline.name, lambda pipeline=pipeline: pipeline.health(here.open(pipeline)))
+        for finding in _findings(here):
+            findings.append(finding)
+            if not as_json:
+                say(f"{MARKS[finding.level]}  {finding.what:<{NAME_WIDTH}}  {finding.detail}")
+                sys.stdout.flush()
     if as_json:
         emit_json(
             [
@@ -48,11 +47,38 @@ def health(as_json: Json = False) -> int:
                 for one in findings
             ]
         )
-    else:
-        width = max(len(finding.what) for finding in findings)
-        for finding in findings:
-            say(f"{MARKS[finding.level]}  {finding.what:<{width}}  {finding.detail}")
     return max((finding.exit_status for finding in findings), default=0)
+
+
+def _findings(here: Environment) -> Iterator[Finding]:
+    yield look("state directory", lambda: _state_directory(here))
+    # Engines of the folder take their time to start, which is no sign of anything; the answers have bounds.
+    yield from (failed := [*look_into("ledger", lambda: _started(here.ledger_url))])
+    if failed:
+        return
+    yield (ledger := look("ledger", lambda: _ledger(here), seconds=GROUP_SECONDS))  # it may be upgraded first
+    # Everything else would only say again that it is away.
+    if ledger.exit_status:
+        return
+    looks: list[tuple[str, Callable[[], Iterable[Finding]], float]] = [
+        ("fencing", lambda: [Finding("fencing", _fencing(here))], LOOK_SECONDS),
+        ("batches", lambda: _batches(here.ledger), LOOK_SECONDS),
+    ]
+    for pipeline in here.pipelines:
+        yield from (failed := [*look_into(pipeline.name, lambda pipeline=pipeline: _started(here.open, pipeline))])
+        if not failed:
+            ask = partial(pipeline.health, here.open(pipeline))
+            looks.append((pipeline.name, ask, GROUP_SECONDS))
+    yield from (failed := [*look_into("Dagster", lambda: _started(here.become_dagster))])
+    if not failed:
+        looks.append(("Dagster", lambda: dagster_findings(here), DAGSTER_SECONDS))
+    yield from side_by_side(looks)
+
+
+def _started(start: Callable[..., object], *given: object) -> Iterable[Finding]:
+    """Starts what is looked at; finds nothing but what the start raises."""
+    start(*given)
+    return []
 
 
 def _state_directory(here: Environment) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SILENCE_SECONDS = 60.0
 #: A sign of life that is no older needs no second one.
 FRESH_SECONDS = 10.0
+#: Nobody waits longer for it: by then a heartbeat should have come.
+WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.5
 #: Whose heartbeats are noted: that of the daemon which evaluates the sensor.
 KIND = "SENSOR"
@@ -71,7 +73,8 @@ def check_alive(sign_of_life: Callable[[], float], *, sleep: Callable[[float], N
 
     ``sign_of_life`` gives the time of the last one, 0 for never. Raises SyncPipelineError when none comes.
     """
+    began = time.time()
     while (silence := time.time() - sign_of_life()) >= FRESH_SECONDS:
-        if silence >= SILENCE_SECONDS:
+        if silence >= SILENCE_SECONDS or time.time() - began >= WAIT_SECONDS:
             raise SyncPipelineError("no sign of life: enqueued batches wait until one runs (`sync-pipeline dev`)")
         sleep(POLL_SECONDS)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sync_pipeline.clock import Clock
 
 _TOO_MANY_REQUESTS = 429
+#: How long a request waits for quota while none succeeds (seconds).
+QUOTA_PATIENCE = 600.0
 
 
 class RequestBudget:
@@ -41,7 +43,7 @@ class RequestBudget:
         store_hash: str,
         clock: Clock,
         concurrency: int = 6,
-        patience: float = 600.0,
+        patience: float = QUOTA_PATIENCE,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store_hash = store_hash

@@ -19,7 +19,7 @@ import msgspec
 
 from sync_pipeline.connectors.bigcommerce.answers import quoted, raise_for
 from sync_pipeline.connectors.bigcommerce.errors import BadAnswerError, UnreachableError
-from sync_pipeline.connectors.bigcommerce.retry import AttemptError, backoff
+from sync_pipeline.connectors.bigcommerce.retry import ATTEMPTS, AttemptError, backoff
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class BigCommerceClient:
     """Asks one store. Use as an async context manager.
 
     ``base_url`` is the API's base, to which ``/stores/{store_hash}/v3/…`` is added; no other host is ever asked.
-    ``budget`` must be shared by all clients of the same store in the event loop. Raises UsageError for a store hash or
+    ``budget`` must be shared by all clients of the same store in the event loop. ``attempts`` is the most that are made
+    of a request. Raises UsageError for a store hash or
     token that cannot be one, without showing the token.
     """
 
@@ -62,6 +63,7 @@ class BigCommerceClient:
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
         timeouts: httpx.Timeout = TIMEOUTS,
+        attempts: int = ATTEMPTS,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         if not _STORE_HASH.fullmatch(store_hash):
@@ -75,6 +77,7 @@ class BigCommerceClient:
         self._root = f"{base_url.rstrip('/')}/stores/{store_hash}"
         self._budget = budget
         self._clock = clock
+        self._attempts = attempts
         self._backoff = backoff(jitter)
         self._http = httpx.AsyncClient(
             verify=_trusted_certificates(),
@@ -112,7 +115,7 @@ class BigCommerceClient:
                 continue
             except AttemptError as fault:
                 failures += 1
-                if fault.is_final(failures):
+                if failures >= self._attempts or fault.is_final(failures):
                     raise fault.becomes(self.store_hash, f"{fault} ({failures} attempts)") from fault.__cause__
                 if fault.overload:
                     request.overloaded()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.identity import identity_of
@@ -11,14 +12,15 @@ from sync_pipeline.connectors.elasticsearch.health import cluster_health
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.privileges import missing_privileges
 from sync_pipeline.errors import ServiceUnavailableError, SyncPipelineError
-from sync_pipeline.health import look
+from sync_pipeline.health import GROUP_SECONDS, LOOK_SECONDS, side_by_side
+from sync_pipeline.pipeline import Finding
 from sync_pipeline.pipelines.store_search.events.claims import late_events
 from sync_pipeline.pipelines.store_search.index.ownership import ForeignIndexError, check_own
+from sync_pipeline.pipelines.store_search.stores.health import AT_ONCE, store_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator
 
-    from sync_pipeline.pipeline import Finding
     from sync_pipeline.pipelines.store_search.runtime import StoreSearch
 
 DISK_FREE_WARNING = 0.10
@@ -26,18 +28,20 @@ DISK_FREE_WARNING = 0.10
 EVENTS_WAIT_LONG = timedelta(minutes=5)
 
 
-def findings(runtime: StoreSearch) -> Sequence[Finding]:
-    """Looks at the cluster and asks BigCommerce about each store. Raises what listing the stores raises."""
-    return [
-        look("search cluster", lambda: asyncio.run(_search_cluster(runtime))),
-        look("search key", lambda: asyncio.run(_search_key(runtime))),
-        look("search indices", lambda: asyncio.run(_search_indices(runtime))),
-        look("events", lambda: _events(runtime)),
-        *[
-            look(f"store {store.hash}", lambda store_hash=store.hash: _store(runtime, store_hash))
-            for store in runtime.stores.list()
-        ],
-    ]
+def findings(runtime: StoreSearch) -> Iterator[Finding]:
+    """Looks at the cluster and asks BigCommerce about each store, all at once; yields each finding when it is known."""
+    one_line_each: dict[str, Callable[[], str]] = {
+        "search cluster": lambda: asyncio.run(_search_cluster(runtime)),
+        "search key": lambda: asyncio.run(_search_key(runtime)),
+        "search indices": lambda: _search_indices(runtime),
+        "events": lambda: _events(runtime),
+    }
+    looks = [(what, partial(_said, what, ask), LOOK_SECONDS) for what, ask in one_line_each.items()]
+    return side_by_side([*looks, ("stores", lambda: store_findings(runtime), GROUP_SECONDS)])
+
+
+def _said(what: str, ask: Callable[[], str]) -> list[Finding]:
+    return [Finding(what, ask())]
 
 
 def _events(runtime: StoreSearch) -> str:
@@ -73,36 +77,29 @@ async def _search_key(runtime: StoreSearch) -> str:
     return "may do all that is needed"
 
 
-async def _search_indices(runtime: StoreSearch) -> str:
-    identity = await asyncio.to_thread(identity_of, runtime.ledger)
-    stores = [store.hash for store in await asyncio.to_thread(runtime.stores.list)]
-    foreign = []
-    async with runtime.cluster() as cluster:
-        for store_hash in stores:
-            try:
-                check_own(store_hash, await StoreIndices(cluster, store_hash).list(), identity)
-            except ForeignIndexError:
-                foreign.append(store_hash)
-    if foreign:
+def _search_indices(runtime: StoreSearch) -> str:
+    identity = identity_of(runtime.ledger)
+    stores = [store.hash for store in runtime.stores.list()]
+
+    async def ask() -> list[str]:
+        async with runtime.cluster() as cluster:
+            turns = asyncio.Semaphore(AT_ONCE)
+
+            async def is_foreign(store_hash: str) -> bool:
+                async with turns:
+                    try:
+                        check_own(store_hash, await StoreIndices(cluster, store_hash).list(), identity)
+                    except ForeignIndexError:
+                        return True
+                return False
+
+            found = await asyncio.gather(*map(is_foreign, stores))
+        return [store_hash for store_hash, foreign in zip(stores, found, strict=True) if foreign]
+
+    if foreign := asyncio.run(ask()):
         named = f"{', '.join(foreign[:5])}{f' and {len(foreign) - 5} more' if len(foreign) > 5 else ''}"
         raise SyncPipelineError(
             f"another ledger made those of {named}, whose batches are refused: `sync-pipeline sync run --store "
             f"{foreign[0]} --take-over` if that ledger is lost"
         )
     return f"none of {len(stores)} stores has another ledger's"
-
-
-def _store(runtime: StoreSearch, store_hash: str) -> str:
-    store = runtime.stores.get(store_hash)
-    if store.uninstalled_at is not None:
-        raise SyncPipelineError(f"it uninstalled the app: `sync-pipeline stores reenter-token {store_hash}`")
-
-    async def ask() -> str:
-        async with runtime.catalog(store) as catalog:
-            scopes = await catalog.probe_scopes()
-        missing = sorted(scope for scope, granted in scopes.items() if not granted)
-        if missing:
-            raise SyncPipelineError(f"the token lacks {', '.join(missing)}")
-        return f"token works, all {len(scopes)} scopes"
-
-    return asyncio.run(ask())

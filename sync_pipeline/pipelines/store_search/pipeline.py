@@ -11,7 +11,7 @@ from sync_pipeline.pipelines.store_search.types import PIPELINE as NAME
 from sync_pipeline.pipelines.store_search.types import BatchType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.batches.models import SyncSchedule
@@ -98,7 +98,7 @@ def _verify(runtime: StoreSearch, part: BatchPart) -> Mapping[str, Verification]
     return {found.value: result for found, result in asyncio.run(verify_indices(runtime, part)).items()}
 
 
-def _health(runtime: StoreSearch) -> Sequence[Finding]:
+def _health(runtime: StoreSearch) -> Iterable[Finding]:
     from sync_pipeline.pipelines.store_search.health import findings
 
     return findings(runtime)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sync_pipeline.clock import Clock, SystemClock
-from sync_pipeline.connectors.bigcommerce.budget import RequestBudget
+from sync_pipeline.connectors.bigcommerce.budget import QUOTA_PATIENCE, RequestBudget
 from sync_pipeline.connectors.bigcommerce.catalog import Catalog
 from sync_pipeline.connectors.bigcommerce.client import BigCommerceClient
+from sync_pipeline.connectors.bigcommerce.retry import ATTEMPTS
 from sync_pipeline.connectors.elasticsearch.cluster import SearchCluster
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from sync_pipeline.pipelines.store_search.stores.models import Store
     from sync_pipeline.pipelines.store_search.stores.stores import Stores
     from sync_pipeline.settings import Settings
+
+#: Of a look at a store: attempts of a request, and seconds that it waits for quota.
+PROBE_ATTEMPTS = 2
+PROBE_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,13 @@ class StoreSearch:
         return self.catalog_with(store.hash, self.stores.secret(store) or "", next_version=next_version)
 
     @asynccontextmanager
+    async def probed_catalog(self, store: Store) -> AsyncIterator[Catalog]:
+        """Yields the same for a look at a store that others wait for: two attempts, and little patience for quota."""
+        token = self.stores.secret(store) or ""
+        async with self._client(store.hash, token, attempts=PROBE_ATTEMPTS, patience=PROBE_PATIENCE) as client:
+            yield Catalog(client, next_version=lambda: asyncio.to_thread(self.ledger.next_version))
+
+    @asynccontextmanager
     async def catalog_with(
         self, store_hash: str, token: str, *, next_version: Callable[[], Awaitable[int]] | None = None
     ) -> AsyncIterator[Catalog]:
@@ -64,11 +76,14 @@ class StoreSearch:
         """Returns a connection to the store at BigCommerce for what is no record, as an async context manager."""
         return self._client(store.hash, self.stores.secret(store) or "")
 
-    def _client(self, store_hash: str, token: str) -> BigCommerceClient:
+    def _client(
+        self, store_hash: str, token: str, *, attempts: int = ATTEMPTS, patience: float = QUOTA_PATIENCE
+    ) -> BigCommerceClient:
         return BigCommerceClient(
             store_hash=store_hash,
             token=token,
             base_url=str(self.settings.bigcommerce_api_url),
-            budget=RequestBudget(store_hash=store_hash, clock=self.clock),
+            budget=RequestBudget(store_hash=store_hash, clock=self.clock, patience=patience),
             clock=self.clock,
+            attempts=attempts,
         )

@@ -1,0 +1,46 @@
+"""What is looked at for `health` has a bound each, and is told as soon as it is known."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sync_pipeline.errors import SyncPipelineError
+from sync_pipeline.health import look, side_by_side
+from sync_pipeline.pipeline import Finding
+
+
+def test_look_that_hangs_is_left_behind_and_told():
+    hangs = threading.Event()
+    began = time.monotonic()
+    found = look("daemon", lambda: str(hangs.wait()), seconds=0.2)
+    assert (found.exit_status, found.detail) == (3, "no answer within 0 s")
+    assert time.monotonic() - began < 5
+    hangs.set()
+
+
+def test_looks_are_side_by_side_and_each_finding_is_told_when_known():
+    both, go_on = threading.Barrier(2, timeout=10), threading.Event()
+
+    def first() -> Iterator[Finding]:
+        both.wait()
+        yield Finding("first", "known")
+        go_on.wait(10)
+        raise SyncPipelineError("and then it failed")
+
+    def second() -> Iterator[Finding]:
+        both.wait()
+        yield Finding("second", "known")
+
+    findings = side_by_side([("first", first, 10), ("second", second, 10)])
+    assert next(findings).detail == "known"
+    go_on.set()
+    assert [(one.what, one.exit_status) for one in findings] == [("first", 1), ("second", 0)]
+
+
+def test_error_that_is_no_finding_is_raised_where_it_is_awaited():
+    with pytest.raises(ZeroDivisionError):
+        look("sum", lambda: str(1 // 0))
