@@ -34,6 +34,8 @@ def look_into(what: str, ask: Callable[[], Iterable[Finding]]) -> Iterator[Findi
         yield from ask()
     except SyncPipelineError as error:
         yield Finding(what, one_line(error), error.exit_status)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other lines are wanted all the more
+        yield Finding(what, f"cannot be looked at: {one_line(repr(error), 300)}", 1)
 
 
 def side_by_side(looks: Sequence[tuple[str, Callable[[], Iterable[Finding]], float]]) -> Iterator[Finding]:
@@ -53,22 +55,19 @@ def side_by_side(looks: Sequence[tuple[str, Callable[[], Iterable[Finding]], flo
                 break
             if found is None:
                 break
-            if isinstance(found, BaseException):
-                raise found
             yield found
 
 
-def _findings_of(what: str, ask: Callable[[], Iterable[Finding]]) -> Queue[Finding | BaseException | None]:
+def _findings_of(what: str, ask: Callable[[], Iterable[Finding]]) -> Queue[Finding | None]:
     """Asks in a thread, which the end of the process does not wait for; the last thing that it gives is None."""
-    findings: Queue[Finding | BaseException | None] = Queue()
+    findings: Queue[Finding | None] = Queue()
 
     def work() -> None:
         try:
             for found in look_into(what, ask):
                 findings.put(found)
-        except BaseException as error:  # noqa: BLE001 - raised where the answer is awaited
-            findings.put(error)
-        findings.put(None)
+        finally:
+            findings.put(None)
 
     threading.Thread(target=work, name=f"health: {what}", daemon=True).start()
     return findings

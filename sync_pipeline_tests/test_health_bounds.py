@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import pytest
-
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.health import look, side_by_side
 from sync_pipeline.pipeline import Finding
@@ -41,6 +39,11 @@ def test_looks_are_side_by_side_and_each_finding_is_told_when_known():
     assert [(one.what, one.exit_status) for one in findings] == [("first", 1), ("second", 0)]
 
 
-def test_error_that_is_no_finding_is_raised_where_it_is_awaited():
-    with pytest.raises(ZeroDivisionError):
-        look("sum", lambda: str(1 // 0))
+def test_unexpected_error_is_a_finding_of_its_own():
+    found = [
+        *side_by_side(
+            [("one", lambda: [Finding(str(1 / 0), "")], 10.0), ("other", lambda: [Finding("other", "")], 10.0)]
+        )
+    ]
+    assert [(one.what, one.exit_status) for one in found] == [("one", 1), ("other", 0)]
+    assert "ZeroDivisionError" in found[0].detail

@@ -13,6 +13,7 @@ from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline_tests.ageing import pass_time
 from sync_pipeline_tests.commands import Commands
+from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, running_stub_server
 from sync_pipeline_tests.waiting import wait_for
 
 
@@ -194,3 +195,16 @@ def test_a_batch_that_another_command_runs_is_cancelled_and_writes_no_more(
     assert (running.returncode, f"batch {number} (all of store {store}) failed: it was cancelled" in said) == (1, True)
     hits = commands("search", "--store", store, "sofa", "--json")
     assert not [hit for hit in (hits.json() if hits.out else []) if hit["_id"].startswith("product")]
+
+
+def test_server_that_only_calls_itself_elasticsearch_is_told(commands: Commands, store: str):
+    with running_stub_server() as server:
+        server.answer(Answer(body={"version": {"number": "9.1.0"}}))
+        health = commands("health", "--json", ELASTICSEARCH_URL=server.url)
+        lines = {line["what"]: line for line in health.json()}
+        assert (health.status, health.error) == (3, "")
+        for what in ("search cluster", "search key"):
+            assert "does not answer as Elasticsearch does" in lines[what]["detail"]
+        assert lines[f"store {store}"]["ok"]
+        search = commands("search", "--store", store, "x", ELASTICSEARCH_URL=server.url)
+    assert "does not answer as Elasticsearch does" in search.failed_in_one_line(3)

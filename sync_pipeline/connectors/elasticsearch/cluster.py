@@ -15,7 +15,7 @@ import msgspec
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors, describe
 from sync_pipeline.connectors.elasticsearch.tls import trusting
-from sync_pipeline.errors import ServiceUnavailableError
+from sync_pipeline.errors import ServiceUnavailableError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,8 +111,9 @@ class SearchCluster:
     def errors(self, doing: str) -> Iterator[None]:
         """Turns the client's exceptions into one line that begins with ``doing`` ("creating index x").
 
-        Raises ServiceUnavailableError when the cluster cannot be reached, refuses the key or is too busy, and
-        SearchClusterError when it refuses the call.
+        Answers are read inside, too: what they lack is told likewise. Raises ServiceUnavailableError when the cluster
+        cannot be reached, refuses the key, is too busy or answers something else, and SearchClusterError when it
+        refuses the call.
         """
         try:
             yield
@@ -122,6 +123,11 @@ class SearchCluster:
             if failure.retryable or failure.unauthorised:
                 raise ServiceUnavailableError(text) from error
             raise SearchClusterError(text, status=failure.status, error_type=failure.error_type) from error
+        except (LookupError, TypeError, AttributeError) as error:
+            lacking = one_line(repr(error), 100)
+            raise ServiceUnavailableError(
+                f"{doing}: what answers at {self.host} does not answer as Elasticsearch does ({lacking})"
+            ) from error
 
     async def check(self) -> ClusterInfo:
         """Returns what answers, if it can be used.

@@ -34,7 +34,7 @@ async def cluster_health(cluster: SearchCluster, *, indices: str = "store-*") ->
         status = (await cluster.reads.cluster.health()).body["status"]
         disks = (await cluster.reads.nodes.stats(metric="fs", filter_path="nodes.*.fs.total")).body
         state = (await cluster.reads.cluster.state(metric="blocks", index=indices, filter_path="blocks")).body
-    return ClusterHealth(status=status, disk_free=_least_free(disks), read_only=_blocked(state.get("blocks", {})))
+        return ClusterHealth(status=status, disk_free=_least_free(disks), read_only=_blocked(state.get("blocks", {})))
 
 
 def _least_free(stats: dict[str, Any]) -> float | None:

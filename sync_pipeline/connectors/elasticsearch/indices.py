@@ -118,13 +118,13 @@ class StoreIndices:
                     filter_path="*.aliases,*.mappings._meta,*.settings.index.uuid",
                 )
             ).body
-        indices = []
-        for name, index in found.items():
-            if match := self._name.fullmatch(name):
-                created = datetime.strptime(match["stamp"] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
-                meta = index.get("mappings", {}).get("_meta", {})
-                aliases = frozenset(index.get("aliases", ()))
-                indices.append(PhysicalIndex(name, match["kind"], created, meta, aliases))
+            indices = []
+            for name, index in found.items():
+                if match := self._name.fullmatch(name):
+                    created = datetime.strptime(match["stamp"] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
+                    meta = index.get("mappings", {}).get("_meta", {})
+                    aliases = frozenset(index.get("aliases", ()))
+                    indices.append(PhysicalIndex(name, match["kind"], created, meta, aliases))
         return sorted(indices, key=lambda index: (index.created, index.name))
 
     async def current(self, kind: str) -> Sequence[str]:
@@ -205,17 +205,17 @@ class StoreIndices:
             answer = await self.cluster.reads.options(ignore_status=408, max_retries=0).cluster.health(
                 index=name, wait_for_status="yellow", timeout=f"{self.shards_timeout}s"
             )
-        return not answer["timed_out"]
+            return not answer["timed_out"]
 
     async def _has_meta(self, name: str, mappings: Mapping[str, Any]) -> bool:
         with self.cluster.errors(f"looking at index {name}"):
             found = await self.cluster.reads.indices.get_mapping(index=name, filter_path="*.mappings._meta")
-        return found.body[name]["mappings"]["_meta"] == mappings["_meta"]
+            return found.body[name]["mappings"]["_meta"] == mappings["_meta"]
 
     async def _behind(self, alias: str) -> Sequence[str]:
         with self.cluster.errors(f"reading alias {alias}"):
             answer = await self.cluster.reads.options(ignore_status=404).indices.get_alias(name=alias)
-        return sorted(answer.body) if answer.meta.status == 200 else []
+            return sorted(answer.body.keys()) if answer.meta.status == 200 else []
 
     @contextmanager
     def _alias_errors(self) -> Iterator[None]:

@@ -30,12 +30,12 @@ async def missing_privileges(cluster: SearchCluster) -> list[str] | None:
             answer = await cluster.reads.security.has_privileges(
                 cluster=CLUSTER, index=[{"names": [PATTERN], "privileges": INDICES}]
             )
+            on_cluster, on_indices = answer.body["cluster"], answer.body["index"][PATTERN]
+            return [
+                *(f"{name} on the cluster" for name in CLUSTER if not on_cluster.get(name)),
+                *(f"{name} on {PATTERN}" for name in INDICES if not on_indices.get(name)),
+            ]
     except SearchClusterError as error:
         if error.status in NO_SECURITY:
             return None
         raise
-    on_cluster, on_indices = answer.body["cluster"], answer.body["index"][PATTERN]
-    return [
-        *(f"{name} on the cluster" for name in CLUSTER if not on_cluster.get(name)),
-        *(f"{name} on {PATTERN}" for name in INDICES if not on_indices.get(name)),
-    ]

@@ -68,13 +68,16 @@ async def scan(
                     track_total_hits=False,
                     filter_path="pit_id,timed_out,_shards,hits.hits._id,hits.hits._version,hits.hits._source,hits.hits.sort",
                 )
-            _check_whole(answer.body, doing)
-            hits = answer.get("hits", {}).get("hits", [])
-            if hits:
-                yield [StoredDocument(hit["_id"], hit["_version"], hit.get("_source", {})) for hit in hits]
-            if len(hits) < page:
+                _check_whole(answer.body, doing)
+                hits = answer.get("hits", {}).get("hits", [])
+                documents = [StoredDocument(hit["_id"], hit["_version"], hit.get("_source", {})) for hit in hits]
+                is_last = len(hits) < page
+                if not is_last:
+                    pit, after = answer["pit_id"], hits[-1]["sort"]
+            if documents:
+                yield documents
+            if is_last:
                 return
-            pit, after = answer["pit_id"], hits[-1]["sort"]
     finally:
         closing = asyncio.ensure_future(_close(cluster, opening, pit))
         try:
@@ -98,14 +101,14 @@ async def get(
             answer = await cluster.repeatable.mget(
                 index=index, ids=list(keys[start : start + _KEYS]), source=list(fields) or False
             )
-        check_shards(answer.body, doing)
-        for document in answer["docs"]:
-            if "error" in document:
-                raise SearchClusterError(f"{doing}: {document['_id']}: {document['error'].get('reason')}")
-            if document["found"]:
-                found[document["_id"]] = StoredDocument(
-                    document["_id"], document["_version"], document.get("_source", {})
-                )
+            check_shards(answer.body, doing)
+            for document in answer["docs"]:
+                if "error" in document:
+                    raise SearchClusterError(f"{doing}: {document['_id']}: {document['error'].get('reason')}")
+                if document["found"]:
+                    found[document["_id"]] = StoredDocument(
+                        document["_id"], document["_version"], document.get("_source", {})
+                    )
     return found
 
 
@@ -117,7 +120,7 @@ async def refresh(cluster: SearchCluster, index: str, *, if_there: bool = False)
     doing = f"refreshing index {index}"
     with cluster.errors(doing):
         answer = await cluster.repeatable.indices.refresh(index=index, ignore_unavailable=if_there)
-    check_shards(answer.body, doing)
+        check_shards(answer.body, doing)
 
 
 async def count(
@@ -131,8 +134,8 @@ async def count(
     doing = f"counting index {index}"
     with cluster.errors(doing):
         answer = await cluster.repeatable.count(index=index, query=query, ignore_unavailable=if_there)
-    _check_whole(answer.body, doing)
-    return answer["count"]
+        _check_whole(answer.body, doing)
+        return answer["count"]
 
 
 async def highest(cluster: SearchCluster, indices: Sequence[str], field: str) -> int:
@@ -155,8 +158,8 @@ async def highest(cluster: SearchCluster, indices: Sequence[str], field: str) ->
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-    _check_whole(answer.body, doing)
-    return int(answer.get("aggregations", {}).get("highest", {}).get("value") or 0)
+        _check_whole(answer.body, doing)
+        return int(answer.get("aggregations", {}).get("highest", {}).get("value") or 0)
 
 
 def _check_whole(answer: dict[str, Any], doing: str) -> None:

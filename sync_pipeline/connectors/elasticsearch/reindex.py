@@ -55,17 +55,16 @@ async def reindex(cluster: SearchCluster, *, source: str, destination: str, poll
             conflicts="proceed",
             wait_for_completion=False,
         )
-    task = str(started["task"])
+        task = str(started["task"])
     try:
         answer = await _outcome(cluster, task, doing=doing, poll=poll)
     except asyncio.CancelledError:
         await _cancel(cluster, task, doing=doing)
         raise
-    return (
-        _accounted(answer, doing)
-        if answer
-        else await _counted(cluster, source=source, destination=destination, doing=doing)
-    )
+    if answer is None:
+        return await _counted(cluster, source=source, destination=destination, doing=doing)
+    with cluster.errors(doing):
+        return _accounted(answer, doing)
 
 
 async def _outcome(cluster: SearchCluster, task: str, *, doing: str, poll: float) -> dict[str, Any] | None:
@@ -77,10 +76,10 @@ async def _outcome(cluster: SearchCluster, task: str, *, doing: str, poll: float
             answer = await cluster.reads.options(ignore_status=404).perform_request(
                 "GET", f"/_tasks/{quote(task, safe=':')}", headers=_JSON_HEADERS
             )
-        if answer.meta.status == 404:
-            return None
-        if answer.body["completed"]:
-            return answer.body
+            if answer.meta.status == 404:
+                return None
+            if answer.body["completed"]:
+                return answer.body
         asked += 1
         await asyncio.sleep(polls.wait(asked))
 

@@ -99,7 +99,8 @@ class SynonymsSet:
         body = [{"id": xxhash.xxh3_64_hexdigest(rule.encode()), "synonyms": rule} for rule in distinct]
         with self.cluster.errors(f"writing synonyms {self.set_id}"):
             answer = (await self.cluster.repeatable.synonyms.put_synonym(id=self.set_id, synonyms_set=body)).body
-        if failed := answer["reload_analyzers_details"]["_shards"]["failed"]:
+            failed = answer["reload_analyzers_details"]["_shards"]["failed"]
+        if failed:
             raise SearchClusterError(f"writing synonyms {self.set_id}: {failed} shards still search with the old ones")
 
     async def get(self) -> Sequence[str] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,9 @@ from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError
 from sync_pipeline.connectors.elasticsearch.health import cluster_health
 from sync_pipeline.connectors.elasticsearch.indices import StoreIndices
 from sync_pipeline.connectors.elasticsearch.privileges import missing_privileges
+from sync_pipeline.connectors.elasticsearch.reading import count, get, scan
+from sync_pipeline.connectors.elasticsearch.reindex import reindex
+from sync_pipeline.connectors.elasticsearch.synonyms import SynonymsSet
 from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline_tests.connectors.elasticsearch.stores import new_index
 from sync_pipeline_tests.connectors.elasticsearch.stub_server import Answer, StubServer
@@ -142,6 +147,38 @@ async def test_rights_that_a_key_lacks_are_named(stub: StubServer, stub_cluster:
     stub.answer(Answer(403, {"error": {"type": "security_exception", "reason": "no"}, "status": 403}))
     with pytest.raises(ServiceUnavailableError, match="asking what the key may do"):
         await missing_privileges(stub_cluster)
+
+
+READINGS: dict[str, Callable[[SearchCluster], Awaitable[object]]] = {
+    "health": cluster_health,
+    "privileges": missing_privileges,
+    "count": lambda cluster: count(cluster, "store-x"),
+    "get": lambda cluster: get(cluster, "store-x", ["a"]),
+    "scan": lambda cluster: anext(scan(cluster, "store-x")),
+    "alias": lambda cluster: StoreIndices(cluster, "x").behind_store(),
+    "list": lambda cluster: StoreIndices(cluster, "x").list(),
+    "synonyms": lambda cluster: SynonymsSet(cluster, "store-x").get(),
+    "put synonyms": lambda cluster: SynonymsSet(cluster, "store-x").put(["phone, mobile"]),
+    "reindex": lambda cluster: reindex(cluster, source="store-x", destination="store-y"),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+async def test_answers_that_are_none_of_elasticsearch_are_told(
+    stub: StubServer, stub_cluster: SearchCluster, reading: str
+) -> None:
+    answers: list[Any] = [{"store-y": 1}, {"_shards": 1}, {"docs": 1}, [1]]
+    told = 0
+    for body in answers:
+        stub.answer(Answer(body=body))
+        try:
+            await READINGS[reading](stub_cluster)
+        except ServiceUnavailableError as refusal:
+            assert f"at {stub_cluster.host} does not answer as Elasticsearch does" in str(refusal)  # noqa: PT017
+            told += 1
+        except SearchClusterError:
+            assert reading == "reindex"
+    assert told
 
 
 def test_the_client_is_not_imported_before_a_cluster_is_built() -> None:

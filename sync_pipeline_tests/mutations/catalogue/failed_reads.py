@@ -173,7 +173,7 @@ MUTATIONS = (
         "the error when a document's shard is not available",
         ("4.6",),
         READING,
-        {"        check_shards(answer.body, doing)\n        for document": "        for document"},
+        {"            check_shards(answer.body, doing)\n            for document": "            for document"},
         ("connectors/elasticsearch/test_shards.py::test_shard_that_stays_unavailable_is_a_passing_state",),
     ),
     Mutation(

@@ -49,8 +49,9 @@ async def find(cluster: SearchCluster, store_hash: str, query: str, **how: Any) 
 
     Raises NotIndexedError when nothing of the store was ever published.
     """
-    answer = await _ask(cluster, store_hash, search_body(query, **how))
-    return Found(answer["hits"]["hits"], read_facets(answer["aggregations"]) if how.get("facets") else None)
+    hits, aggregations = await _ask(cluster, store_hash, search_body(query, **how))
+    with cluster.errors(f"reading what a search of store {store_hash} found"):
+        return Found(hits, read_facets(aggregations) if how.get("facets") else None)
 
 
 async def search(cluster: SearchCluster, store_hash: str, query: str, *, size: int = 10) -> list[dict[str, Any]]:
@@ -60,16 +61,20 @@ async def search(cluster: SearchCluster, store_hash: str, query: str, *, size: i
 
 async def suggest(cluster: SearchCluster, store_hash: str, prefix: str, *, size: int = 8) -> list[dict[str, Any]]:
     """Finds products and categories for what was typed so far, as hits. Raises NotIndexedError like ``find``."""
-    return (await _ask(cluster, store_hash, suggest_body(prefix, size=size)))["hits"]["hits"]
+    return (await _ask(cluster, store_hash, suggest_body(prefix, size=size)))[0]
 
 
-async def _ask(cluster: SearchCluster, store_hash: str, body: dict[str, Any]) -> Any:
+async def _ask(cluster: SearchCluster, store_hash: str, body: dict[str, Any]) -> tuple[list[dict[str, Any]], Any]:
+    """Returns the hits and the aggregations."""
     if not await StoreIndices(cluster, store_hash).behind_store():
         raise NotIndexedError(
             f"store {store_hash} has no index yet: `sync-pipeline sync run --store {store_hash} --type all`"
         )
     with cluster.errors(f"searching store {store_hash}"):
-        return await cluster.reads.search(index=store_alias(store_hash), body=body, allow_partial_search_results=False)
+        answer = await cluster.reads.search(
+            index=store_alias(store_hash), body=body, allow_partial_search_results=False
+        )
+        return answer["hits"]["hits"], answer.get("aggregations")
 
 
 async def served(cluster: SearchCluster, store_hash: str, kind: Kind) -> Served:

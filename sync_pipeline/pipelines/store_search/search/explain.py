@@ -116,8 +116,8 @@ async def _key_of_sku(cluster: SearchCluster, catalog: Catalog, indices: StoreIn
             answer = await cluster.reads.search(
                 index=alias, query=query, size=1, source=False, allow_partial_search_results=False
             )
-        if hits := answer["hits"]["hits"]:
-            return hits[0]["_id"]
+            if hits := answer["hits"]["hits"]:
+                return hits[0]["_id"]
     if owners := await catalog.product_ids_of_sku(sku):
         return f"product-{owners[0]}"
     raise UsageError(
