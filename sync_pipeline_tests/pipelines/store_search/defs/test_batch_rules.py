@@ -139,6 +139,20 @@ def test_a_store_that_is_unknown_fails_the_batch_in_one_line(shop: Shop):
     assert failure_of(result)[0].startswith(f"store {shop.hash} is unknown")
 
 
+def test_partition_that_was_invented_in_the_ui_is_told_and_goes_again(shop: Shop):
+    shop.instance.add_dynamic_partitions("store_search_stores", [shop.hash, "invented"])
+    products = dg.AssetKey(["store_search", "products"])
+    result = shop.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=shop.instance, partition_key="invented", asset_selection=[products], raise_on_error=False
+    )
+    [told] = failure_of(result)
+    assert told.startswith("store invented is unknown: `sync-pipeline stores add invented`")
+    [batch] = shop.pipeline.ledger.list()
+    assert (batch.status, (batch.error or {})["kind"]) == ("failed", "unknown_store")
+    assert shop.definitions.resolve_job_def("maintenance").execute_in_process(instance=shop.instance).success
+    assert shop.instance.get_dynamic_partitions("store_search_stores") == [shop.hash]
+
+
 @pytest.mark.parametrize("batch_type", list(BatchType))
 def test_a_type_and_its_parts_agree(batch_type: BatchType):
     assert type_of_parts(frozenset(batch_type.parts)) is batch_type
