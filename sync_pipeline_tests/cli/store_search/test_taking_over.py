@@ -14,13 +14,18 @@ pytestmark = [pytest.mark.real_elasticsearch, pytest.mark.invariant("2.11")]
 
 @pytest.fixture
 def foreign(store: str, elasticsearch_url: str) -> Iterator[str]:
-    """An index that another ledger made of the store, behind its alias."""
+    """An index that another ledger made of the store, behind its alias, beside an older one that it had replaced."""
     name = f"store-{store}-products-20250102030405678"
     meta = {"ledger": "another", "batch_id": 1, "attempt": 1, "index": name}
     with Elasticsearch(elasticsearch_url) as client:
         client.indices.create(index=name, mappings={"_meta": meta}, aliases={f"store-{store}-products": {}})
+        client.indices.create(index=replaced_by(name), mappings={"_meta": meta})
         yield name
-        client.indices.delete(index=name, ignore_unavailable=True)
+        client.indices.delete(index=[name, replaced_by(name)], ignore_unavailable=True)
+
+
+def replaced_by(index: str) -> str:
+    return index.replace("-2025", "-2024")
 
 
 def test_store_whose_indices_another_ledger_made_is_refused_until_it_is_taken_over(
@@ -30,7 +35,7 @@ def test_store_whose_indices_another_ledger_made_is_refused_until_it_is_taken_ov
     assert f"the index {foreign} was made by another ledger" in kept
     assert commands("stores", "remove", store).status == 0
     added = commands("stores", "add", store, "--token-stdin", "--json", stdin="the-secret-token\n")
-    assert added.json()["foreign_indices"] == [foreign]
+    assert added.json()["foreign_indices"] == [foreign, replaced_by(foreign)]
     assert f"warning: another ledger made indices of store {store} ({foreign})" in added.error
     assert f"sync-pipeline sync run --store {store} --take-over" in added.error
 

@@ -75,9 +75,10 @@ def check_own(store_hash: str, indices: Sequence[PhysicalIndex], identity: Ident
 
 
 async def foreign_indices(cluster: SearchCluster, store_hash: str, ledger: Ledger) -> list[str]:
-    """Returns the names of a store's indices that another ledger made, whether searches see them or not."""
+    """Returns the names of a store's indices that another ledger made: those that searches see, then the others."""
     identity = await asyncio.to_thread(identity_of, ledger)
-    return [index.name for index in await StoreIndices(cluster, store_hash).list() if is_foreign(index, identity)]
+    found = [index for index in await StoreIndices(cluster, store_hash).list() if is_foreign(index, identity)]
+    return [index.name for index in sorted(found, key=lambda index: not index.aliases)]
 
 
 async def check_served(cluster: SearchCluster, store_hash: str, ledger: Ledger) -> None:
