@@ -30,7 +30,8 @@ DAGSTER = (sys.executable, "-W", "ignore", "-m", "dagster")
 DG = (str(Path(sys.executable).parent / "dg"),)
 SYNC_PIPELINE = (sys.executable, "-m", "sync_pipeline.cli")
 MODULE = ("-m", "sync_pipeline.definitions")
-MATERIALIZE = ("asset", "materialize", *MODULE, "--select", "store_search/synonyms", "--partition", "demo")
+AS_IN_README = ("asset", "materialize", *MODULE, "--select")
+MATERIALIZE = (*AS_IN_README, "store_search/synonyms", "--partition", "demo")
 #: What a clone has at its top that Dagster's commands look for.
 TOP_LEVEL = ("dagster.yaml", "workspace.yaml", "pyproject.toml")
 
@@ -210,16 +211,25 @@ def users(clone: Clone) -> list[str]:
     return [user for user in (status.users if status else ()) if not user.startswith("test ")]
 
 
-def test_commands_that_only_load_need_no_variable(clone: Clone):
+def readme_command(project: Path, name: str) -> list[str]:
+    """The words of a command in README's list of Dagster's own that work here, without `dagster`."""
+    listed = (project / "README.md").read_text().partition("\n## Dagster's own commands\n")[2].partition("\n## ")[0]
+    [line] = [line for line in listed.splitlines() if line.startswith(f"dagster {name} ")]
+    return line.partition("#")[0].split()[1:]
+
+
+def test_commands_that_only_load_need_no_variable(clone: Clone, project: Path):
     commands = [
-        clone.start(*DAGSTER, "definitions", "validate"),
+        clone.start(*DAGSTER, *readme_command(project, "definitions validate")),
         clone.start(*DG, "check", "defs"),
         clone.start(*DG, "list", "defs"),
+        clone.start(*DAGSTER, *readme_command(project, "asset list")),
     ]
-    validated, checked, listed = (ended(command) for command in commands)
+    validated, checked, listed, assets = (ended(command) for command in commands)
     assert "Validation successful" in validated
     assert "loaded successfully" in checked
     assert "store_search/products" in listed
+    assert "store_search/products" in assets
 
 
 def test_missing_wheels_are_told_in_one_line(clone: Clone, tmp_path: Path):
@@ -240,12 +250,13 @@ def enqueued(clone: Clone, *more: str) -> int:
     return int(re.findall(r"batch (\d+) is pending", asked)[0])
 
 
-def test_plain_dagster_dev_works_on_what_commands_leave(clone: Clone, dev: Dev):
+def test_plain_dagster_dev_works_on_what_commands_leave(clone: Clone, dev: Dev, project: Path):
     batch = enqueued(clone)
     wait_for(lambda: dev.ledger.get(batch).status == "completed", what="the batch")
     assert {user.split()[0] for user in users(clone)} == {"dagster"}
 
     # And what is materialized by itself is a batch like any other.
+    assert readme_command(project, "asset materialize")[: len(AS_IN_README)] == list(AS_IN_README)
     clone.said(*DAGSTER, *MATERIALIZE)
     own = dev.ledger.list()[0]
     assert (own.id > batch, own.type, own.trigger, own.status) == (True, "synonyms", "manual", "completed")

@@ -213,8 +213,8 @@ def _existing(session: Session, store_hash: str, *, lock: bool = False) -> Store
     row = session.get(Store, store_hash, with_for_update={"key_share": True} if lock else None)
     if row is None:
         raise UnknownStoreError(
-            f"store {store_hash} is unknown: `sync-pipeline stores add {store_hash}` adds it, `stores list` shows those "
-            "there are"
+            f"store {store_hash} is unknown: `sync-pipeline stores add {store_hash}` adds it, "
+            "`sync-pipeline stores list` shows those there are"
         )
     return row
 
