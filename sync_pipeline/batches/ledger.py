@@ -13,13 +13,22 @@ from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.base import RECORD_VERSION
-from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, MOST_INTERRUPTIONS
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.next_runs import lock_schedule, move_on
 from sync_pipeline.batches.records import BatchRecords
 from sync_pipeline.batches.rows import check_scope, pending_row
-from sync_pipeline.batches.states import UNFINISHED, Event, IllegalTransitionError, Status, next_status, status_before
-from sync_pipeline.errors import Retry, SyncPipelineError
+from sync_pipeline.batches.states import (
+    UNFINISHED,
+    BatchLostError,
+    BatchNotPendingError,
+    Event,
+    IllegalTransitionError,
+    Status,
+    next_status,
+    status_before,
+)
+from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +37,14 @@ if TYPE_CHECKING:
 
     from sync_pipeline.batches.requests import BatchRequest
 
-
-class BatchNotPendingError(SyncPipelineError):
-    """The batch was already taken, or is over."""
-
-    kind = "batch_not_pending"
-
-
-class BatchLostError(SyncPipelineError):
-    """The batch is no longer this attempt's: it was closed or retried meanwhile."""
-
-    kind = "batch_lost"
+#: Failed batches that are made pending again by themselves, after a while (retries.py).
+RESTING = (
+    (SyncBatch.status == Status.FAILED.value)
+    & (SyncBatch.attempt < SyncBatch.max_attempts)
+    & (SyncBatch.error["retry"].astext == Retry.LATER.value)
+)
+BY_COMMAND = "it was cancelled"
+KEPT_OF_ATTEMPT = ("attempt", "status", "dagster_run_id", "started_at", "finished_at", "counts", "error")
 
 
 @dataclass(frozen=True)
@@ -153,19 +159,33 @@ class Ledger(BatchRecords):
         return self._end(batch, Event.FAIL, {**error, "retry": retry.value, "at": self.clock.now().isoformat()})
 
     def cancel(self, batch_id: int) -> SyncBatch:
-        """Ends a batch that is not over, pending or processing; its run may write no more.
+        """Ends a batch that is pending or processing, whose run may write no more; one that rests rests for good.
 
         Raises IllegalTransitionError otherwise.
         """
         batch = self.get(batch_id)
-        if batch.status not in UNFINISHED:
-            raise IllegalTransitionError(f"batch {batch_id} is {batch.status}: there is nothing to cancel")
-        return self.fail(batch, kind="cancelled", message="it was cancelled")
+        if batch.status in UNFINISHED:
+            return self.fail(batch, kind=CANCELLED.kind, message=BY_COMMAND, retry=CANCELLED.retry)
+        try:
+            return self.leave_to_person(batch, BY_COMMAND)
+        except BatchLostError:
+            raise IllegalTransitionError(f"batch {batch_id} is {batch.status}: there is nothing to cancel") from None
 
-    def retry(self, batch_id: int, *, reserved_for: str | None = None) -> SyncBatch:
+    def leave_to_person(self, batch: SyncBatch, message: str = CANCELLED.message) -> SyncBatch:
+        """Makes a failed batch that would be retried by itself a cancelled one. Raises BatchLostError for any other."""
+        words = {"kind": CANCELLED.kind, "message": message, "retry": CANCELLED.retry.value}
+        error = {**(batch.error or {}), **words}
+        with self.session() as session:
+            row = self._update(session, batch, {"error": error}, (Status.FAILED,), RESTING)
+            same = (BatchAttempt.batch_id == batch.id, BatchAttempt.attempt == batch.attempt)
+            session.execute(update(BatchAttempt).where(*same).values(error=error))
+        return row
+
+    def retry(self, batch_id: int, *, reserved_for: str | None = None, by_itself: bool = False) -> SyncBatch:
         """Makes a failed batch pending again, as its next attempt; ``reserved_for`` a run that will claim it.
 
-        Raises IllegalTransitionError otherwise.
+        ``by_itself``: as long as nobody has cancelled it. Raises IllegalTransitionError, or BatchLostError when others
+        were first.
         """
         batch = self.get(batch_id)
         next_status(Status(batch.status), Event.RETRY)
@@ -180,10 +200,14 @@ class Ledger(BatchRecords):
             "counts": {},
             "progress": {},
             "error": None,
+            # From now on it waits: that it was asked for long ago is nobody's delay.
+            "not_before": func.greatest(SyncBatch.not_before, self.clock.now()),
             # Somebody decided to try this one again, whatever else waits by now.
             "unique_while_pending": False,
         }
-        return self._change(batch, values, before=status_before(Event.RETRY))
+        only = (RESTING,) if by_itself else ()
+        with self.session() as session:
+            return self._update(session, batch, values, status_before(Event.RETRY), *only)
 
     def _end(self, batch: SyncBatch, event: Event, error: dict[str, Any] | None) -> SyncBatch:
         after = next_status(Status(batch.status), event)
@@ -203,16 +227,7 @@ class Ledger(BatchRecords):
                 values["next_run_at"] = move_on(schedule, max(now, batch.requested_at))
             row = self._update(session, batch, values, status_before(event))
             session.execute(
-                insert(BatchAttempt).values(
-                    batch_id=row.id,
-                    attempt=row.attempt,
-                    status=row.status,
-                    dagster_run_id=row.dagster_run_id,
-                    started_at=row.started_at,
-                    finished_at=row.finished_at,
-                    counts=row.counts,
-                    error=row.error,
-                )
+                insert(BatchAttempt).values(batch_id=row.id, **{name: getattr(row, name) for name in KEPT_OF_ATTEMPT})
             )
             # Its lanes are free at once: no one waits for a lock's expiry because a batch died.
             session.execute(
@@ -220,17 +235,17 @@ class Ledger(BatchRecords):
             )
         return row
 
-    def _change(
-        self, batch: SyncBatch, values: dict[str, Any], *, before: Sequence[Status] = (Status.PROCESSING,)
-    ) -> SyncBatch:
+    def _change(self, batch: SyncBatch, values: dict[str, Any]) -> SyncBatch:
         with self.session() as session:
-            return self._update(session, batch, values, before)
+            return self._update(session, batch, values, (Status.PROCESSING,))
 
     @staticmethod
-    def _update(session: Session, batch: SyncBatch, values: dict[str, Any], before: Sequence[Status]) -> SyncBatch:
+    def _update(
+        session: Session, batch: SyncBatch, values: dict[str, Any], before: Sequence[Status], *only: ColumnElement[bool]
+    ) -> SyncBatch:
         row = session.scalar(
             update(SyncBatch)
-            .where(SyncBatch.id == batch.id, SyncBatch.attempt == batch.attempt, SyncBatch.status.in_(before))
+            .where(SyncBatch.id == batch.id, SyncBatch.attempt == batch.attempt, SyncBatch.status.in_(before), *only)
             .values(values)
             .returning(SyncBatch)
         )

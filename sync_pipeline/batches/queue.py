@@ -33,9 +33,10 @@ WAITS_LONG = timedelta(seconds=20)
 
 
 #: A heartbeat that lies as far ahead is one of a run that died before PostgreSQL's clock was set back.
-SILENT = (SyncBatch.status == Status.PROCESSING.value) & ~SyncBatch.heartbeat_at.between(
-    func.now() - STALE_AFTER, func.now() + STALE_AFTER
-)
+#: Without any heartbeat is a row that somebody wrote by hand.
+SILENT = (SyncBatch.status == Status.PROCESSING.value) & ~func.coalesce(
+    SyncBatch.heartbeat_at, SyncBatch.started_at, SyncBatch.requested_at
+).between(func.now() - STALE_AFTER, func.now() + STALE_AFTER)
 
 
 def due(
@@ -149,10 +150,15 @@ def worked_since(ledger: Ledger, scope: str, lane: LaneName, moment: datetime) -
 def stalled(ledger: Ledger) -> Sequence[SyncBatch]:
     """Returns the processing batches whose run has given no sign of life for 30 s, the oldest first.
 
-    Each has stalled since its ``heartbeat_at``. Where a Dagster daemon works, its reaper closes them within seconds.
+    Each has stalled since `silent_since`. Where a Dagster daemon works, its reaper closes them within seconds.
     """
     with ledger.session() as session:
         return session.scalars(select(SyncBatch).where(SILENT).order_by(SyncBatch.id)).all()
+
+
+def silent_since(batch: SyncBatch) -> datetime:
+    """Returns when a batch's run gave its last sign of life, or should have given its first."""
+    return batch.heartbeat_at or batch.started_at or batch.requested_at
 
 
 def reap(ledger: Ledger) -> Sequence[SyncBatch]:

@@ -7,16 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from sync_pipeline.backoff import Backoff
-from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, MOST_INTERRUPTIONS
-from sync_pipeline.batches.ledger import BatchLostError
-from sync_pipeline.batches.models import BatchAttempt, SyncBatch
+from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS
+from sync_pipeline.batches.ledger import RESTING, BatchLostError
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import unlocked
 from sync_pipeline.batches.rows import request_of
 from sync_pipeline.batches.states import IllegalTransitionError, Status
-from sync_pipeline.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,36 +34,17 @@ def retry_failed(ledger: Ledger, wait: Callable[[SyncBatch], bool] = lambda _: F
     no other.
     """
     now = ledger.clock.now()
-    query = (
-        select(SyncBatch)
-        .where(
-            SyncBatch.status == Status.FAILED.value,
-            SyncBatch.attempt < SyncBatch.max_attempts,
-            SyncBatch.error["retry"].astext == Retry.LATER.value,
-        )
-        .order_by(SyncBatch.id)
-    )
     with ledger.session() as session:
-        candidates = session.scalars(query).all()
+        candidates = session.scalars(select(SyncBatch).where(RESTING).order_by(SyncBatch.id)).all()
     again = []
     for batch in unlocked(ledger, [batch for batch in candidates if _has_rested(batch, now)]):
         if wait(batch):
             continue
         try:
-            again.append(ledger.retry(batch.id))
+            again.append(ledger.retry(batch.id, by_itself=True))
         except (IllegalTransitionError, BatchLostError):
             continue  # somebody else was first
     return again
-
-
-def leave_to_person(ledger: Ledger, batch: SyncBatch) -> None:
-    """Corrects a batch that was closed as lost though a person had terminated its run: nothing retries it by itself."""
-    words = {"kind": CANCELLED.kind, "message": CANCELLED.message, "retry": CANCELLED.retry.value}
-    error = {**(batch.error or {}), **words}
-    with ledger.session() as session:
-        for rows, number in ((SyncBatch, SyncBatch.id), (BatchAttempt, BatchAttempt.batch_id)):
-            same = (number == batch.id, rows.attempt == batch.attempt, rows.status == Status.FAILED.value)
-            session.execute(update(rows).where(*same).values(error=error))
 
 
 def run_again(ledger: Ledger, batch_id: int, *, run_id: str) -> SyncBatch:

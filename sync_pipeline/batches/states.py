@@ -47,6 +47,18 @@ class IllegalTransitionError(SyncPipelineError):
     kind = "illegal_transition"
 
 
+class BatchNotPendingError(SyncPipelineError):
+    """The batch was already taken, or is over."""
+
+    kind = "batch_not_pending"
+
+
+class BatchLostError(SyncPipelineError):
+    """The batch is no longer this attempt's: it was closed or retried meanwhile."""
+
+    kind = "batch_lost"
+
+
 def next_status(status: Status, event: Event) -> Status:
     """Returns the status after ``event``.
 

@@ -9,7 +9,7 @@ from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sync_pipeline.batches.ledger import Ledger
@@ -20,10 +20,13 @@ WAITS_LONG = timedelta(minutes=2)
 LIMIT = 1_000
 
 
-def overdue(ledger: Ledger) -> Sequence[SyncBatch]:
-    """Returns the batches that may start and have waited for long, the oldest of each scope and lane, longest first."""
+def overdue(ledger: Ledger, pipelines: Collection[str]) -> Sequence[SyncBatch]:
+    """Returns the batches that may start and have waited for long, the oldest of each scope and lane, longest first.
+
+    Those of other ``pipelines`` wait for something else: they are not configured here.
+    """
     before = ledger.clock.now() - WAITS_LONG
-    startable = [batch for lane in (*LaneName, None) for batch in due(ledger, lane=lane, limit=LIMIT)]
+    startable = [batch for lane in (*LaneName, None) for batch in due(ledger, pipelines, lane=lane, limit=LIMIT)]
     return sorted((batch for batch in startable if waits_since(batch) < before), key=waits_since)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.batches.queue import reap, stalled
+from sync_pipeline.batches.queue import reap, silent_since, stalled
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.statistics import statistics
 from sync_pipeline.cli.environment import environment
@@ -126,7 +126,7 @@ def batch_fields(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
         *("requested_at", "started_at", "finished_at", "heartbeat_at", "planned", "counts", "progress", "error"),
     )
     fields = {name: getattr(batch, name) for name in names}
-    return {**fields, "stalled_since": batch.heartbeat_at if stalled else None}
+    return {**fields, "stalled_since": silent_since(batch) if stalled else None}
 
 
 def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def batch_row(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
         "attempt": batch.attempt,
         "requested": f"{batch.requested_at:%Y-%m-%d %H:%M}",
         "seconds": batch_seconds(batch),
-        "result": f"stalled since {batch.heartbeat_at:%Y-%m-%d %H:%M:%S}"
+        "result": f"stalled since {silent_since(batch):%Y-%m-%d %H:%M:%S}"
         if stalled
         else (batch.error or {}).get("message") or totals(batch.counts),
     }

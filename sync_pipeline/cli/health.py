@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.batches.database import check_server, reachable
 from sync_pipeline.batches.lanes import refusals
-from sync_pipeline.batches.queue import stalled
+from sync_pipeline.batches.queue import silent_since, stalled
 from sync_pipeline.batches.schema import NEWEST_REVISION, revision
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.waiting import overdue, waits_since
@@ -21,7 +21,7 @@ from sync_pipeline.health import GROUP_SECONDS, LOOK_SECONDS, look, look_into, s
 from sync_pipeline.pipeline import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sync_pipeline.batches.ledger import Ledger
     from sync_pipeline.cli.environment import Environment
@@ -62,7 +62,7 @@ def _findings(here: Environment) -> Iterator[Finding]:
         return
     looks: list[tuple[str, Callable[[], Iterable[Finding]], float]] = [
         ("fencing", lambda: [Finding("fencing", _fencing(here))], LOOK_SECONDS),
-        ("batches", lambda: _batches(here.ledger), LOOK_SECONDS),
+        ("batches", lambda: _batches(here.ledger, [one.name for one in here.pipelines]), LOOK_SECONDS),
     ]
     for pipeline in here.pipelines:
         yield from (failed := [*look_into(pipeline.name, lambda pipeline=pipeline: _started(here.open, pipeline))])
@@ -102,13 +102,13 @@ def _fencing(here: Environment) -> str:
     return f"{sum(refused.values())} stale writes rejected{where}"
 
 
-def _batches(ledger: Ledger) -> list[Finding]:
+def _batches(ledger: Ledger, pipelines: Sequence[str]) -> list[Finding]:
     still = [
-        f"batch {batch.id} of {batch.scope} is stalled since {batch.heartbeat_at:%Y-%m-%d %H:%M:%S}: "
+        f"batch {batch.id} of {batch.scope} is stalled since {silent_since(batch):%Y-%m-%d %H:%M:%S}: "
         "no daemon lives that closes it"
         for batch in stalled(ledger)
     ]
-    waiting = overdue(ledger)
+    waiting = overdue(ledger, pipelines)
     if not waiting:
         return troubles("batches", still, "none is stalled or waits for long")
     first = waiting[0]

@@ -18,7 +18,6 @@ from sync_pipeline.batches.database import LedgerUnavailableError
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, lost
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.queue import find_all, unlocked, with_runs
-from sync_pipeline.batches.retries import leave_to_person
 from sync_pipeline.batches.states import UNFINISHED, Status
 from sync_pipeline.errors import one_line
 from sync_pipeline.logs import Log
@@ -131,11 +130,9 @@ class Reconciliation:
         terminated = (batch.error or {}).get("kind") == "lost" and any(_is_terminated(one) for one in present)
         if terminated:
             try:
-                leave_to_person(self.ledger, batch)
-            except LedgerUnavailableError as error:  # somebody holds its row
-                log.warning(
-                    "batch not left to a person, the next tick tries again", batch=batch.id, error=one_line(error)
-                )
+                self.ledger.leave_to_person(batch)
+            except (BatchLostError, LedgerUnavailableError) as error:  # somebody was first, or holds its row
+                log.warning("batch not left to a person in this tick", batch=batch.id, error=one_line(error))
         return terminated
 
     def _over(self, record: dg.RunRecord, batch: SyncBatch | None) -> str | None:

@@ -18,7 +18,7 @@ from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, Ledger, lane_holder
 from sync_pipeline.batches.models import SyncBatch
-from sync_pipeline.batches.queue import due, kept_waiting, reap, stalled
+from sync_pipeline.batches.queue import due, kept_waiting, reap, silent_since, stalled
 from sync_pipeline.batches.records import BatchNotFoundError
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed
@@ -207,6 +207,22 @@ def test_stalled_batches_are_those_the_reaper_would_close(ledger: Ledger):
     assert [batch.id for batch in stalled(ledger)] == [dead.id]
     assert [batch.id for batch in reap(ledger)] == [dead.id]
     assert stalled(ledger) == []
+
+
+@pytest.mark.invariant("1.4")
+def test_processing_row_without_any_heartbeat_is_closed(ledger: Ledger):
+    """No release writes one; somebody's SQL does."""
+    rows = [ledger.claim(ledger.request(REQUEST).id, run_id=f"r{number}", planned=[]) for number in range(2)]
+    with ledger.session() as session:
+        for number, started in zip(rows, (None, rows[1].started_at), strict=True):
+            row = session.get_one(SyncBatch, number.id)
+            row.heartbeat_at, row.started_at = None, started
+    found = stalled(ledger)
+    assert [(one.id, silent_since(one)) for one in found] == [
+        (rows[0].id, rows[0].requested_at),
+        (rows[1].id, rows[1].started_at),
+    ]
+    assert [one.id for one in reap(ledger)] == [one.id for one in rows]
 
 
 @pytest.mark.invariant("1.2", "1.7")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 
 import pytest
 
-from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS, describe
+from sync_pipeline.batches.failures import INTERRUPTED, MOST_INTERRUPTIONS, Failure, describe
 from sync_pipeline.batches.lanes import FencedError, LaneBusyError
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import SyncBatch
+from sync_pipeline.batches.queue import due, kept_waiting
 from sync_pipeline.batches.requests import BatchRequest
-from sync_pipeline.batches.retries import RESTS, leave_to_person, retry_failed
+from sync_pipeline.batches.retries import RESTS, retry_failed
 from sync_pipeline.batches.states import IllegalTransitionError
+from sync_pipeline.batches.waiting import overdue
 from sync_pipeline.connectors.bigcommerce.errors import (
     BadAnswerError,
     IncompleteListingError,
@@ -121,7 +124,7 @@ def test_retry_that_must_wait_is_looked_at_again(ledger: Ledger, clock: ManualCl
 
 def test_terminated_batch_that_was_taken_for_lost_waits_for_a_person(ledger: Ledger, clock: ManualClock):
     batch = failed(ledger, FencedError("x"))
-    leave_to_person(ledger, batch)
+    ledger.leave_to_person(batch)
     clock.advance(86_400)
     assert retry_failed(ledger) == []
     [attempt] = ledger.attempts(batch.id)
@@ -132,6 +135,60 @@ def test_a_batch_that_was_asked_for_once_is_tried_once(ledger: Ledger, clock: Ma
     failed(ledger, FencedError("x"), max_attempts=1)
     clock.advance(86_400)
     assert retry_failed(ledger) == []
+
+
+@pytest.mark.parametrize("failure", [describe(FencedError("x")), INTERRUPTED], ids=["failed", "interrupted"])
+def test_batch_that_rests_can_be_cancelled(ledger: Ledger, clock: ManualClock, failure: Failure):
+    batch = ledger.request(REQUEST)
+    ledger.fail(ledger.claim(batch.id, run_id="r", planned=[]), **asdict(failure))
+
+    def cancels(_: SyncBatch) -> bool:  # as it is about to be tried again
+        cancelled = ledger.cancel(batch.id)
+        assert (cancelled.status, cancelled.attempt, (cancelled.error or {})["retry"]) == ("failed", 1, "person")
+        return False
+
+    clock.advance(30)
+    assert retry_failed(ledger, cancels) == []
+    clock.advance(86_400)
+    assert retry_failed(ledger) == []
+    [attempt] = ledger.attempts(batch.id)
+    assert [(one or {})["kind"] for one in (ledger.get(batch.id).error, attempt.error)] == ["cancelled"] * 2
+    with pytest.raises(IllegalTransitionError, match="nothing to cancel"):
+        ledger.cancel(batch.id)
+    assert ledger.retry(batch.id).attempt == 2
+
+
+@pytest.mark.parametrize("over", ["completed", "failed for good"])
+def test_batch_that_is_over_cannot_be_cancelled(ledger: Ledger, over: str):
+    batch = ledger.claim(ledger.request(REQUEST).id, run_id="r", planned=[])
+    if over == "completed":
+        ledger.complete(batch)
+    else:
+        ledger.fail(batch, **asdict(describe(UnauthorizedError("abc", "x"))))
+    with pytest.raises(IllegalTransitionError, match="nothing to cancel"):
+        ledger.cancel(batch.id)
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_waiting_counts_from_the_retry(ledger: Ledger, clock: ManualClock, by_itself: bool):
+    batch = failed(ledger, FencedError("x"))
+    clock.advance(3_600)
+    [again] = retry_failed(ledger) if by_itself else [ledger.retry(batch.id)]
+    assert [one.id for one in due(ledger)] == [again.id]
+    assert not overdue(ledger, ["store_search"])
+    assert not kept_waiting(ledger)
+    clock.advance(121)
+    assert [one.id for one in overdue(ledger, ["store_search"])] == [again.id]
+    assert kept_waiting(ledger)
+
+
+def test_retry_of_a_batch_that_was_to_come_later_keeps_its_time(ledger: Ledger, clock: ManualClock):
+    batch = ledger.request(replace(REQUEST, delay=timedelta(minutes=2)))
+    ledger.cancel(batch.id)
+    assert ledger.retry(batch.id).not_before == batch.not_before
+    assert due(ledger) == []
+    clock.advance(120)
+    assert [one.id for one in due(ledger)] == [batch.id]
 
 
 @pytest.mark.parametrize("running", [False, True])

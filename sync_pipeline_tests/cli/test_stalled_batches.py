@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from sync_pipeline.batches.ledger import Ledger
+from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.pipelines.store_search.events.models import WebhookEvent
 from sync_pipeline_tests.ageing import pass_time
@@ -40,6 +41,23 @@ def test_health_names_batches_that_stall_and_wait(commands: Commands, clean_data
     assert f"{SCOPES} may start and wait, batch {waiting[0].id} since 2026-03-01 12:00 (UTC)" in found
     assert found.count("is stalled since") == SCOPES
     assert f"batch {claimed[0].id} of store:s0 is stalled since" in found
+
+
+def test_health_passes_over_batches_of_what_is_not_configured(commands: Commands, clean_database: Engine):
+    long_ago = Ledger(clean_database, clock=ManualClock())
+    long_ago.request(replace(request("nothing:a"), pipeline="nope"))
+    assert "may start and wait" not in findings(commands, "batches")
+
+
+def test_stalled_row_without_any_heartbeat_is_told_of(commands: Commands, clean_database: Engine):
+    ledger = Ledger(clean_database)
+    batch = ledger.claim(ledger.request(request("store:s1")).id, run_id="run", planned=["products"])
+    with ledger.session() as session:
+        row = session.get_one(SyncBatch, batch.id)
+        row.heartbeat_at, row.started_at = None, ManualClock().now()
+    assert f"batch {batch.id} of store:s1 is stalled since 2026-03-01 12:00:00" in findings(commands, "batches")
+    assert "stalled since 2026-03-01 12:00:00" in commands("batches", "list").out
+    assert commands("batches", "show", str(batch.id), "--json").json()["stalled_since"].startswith("2026-03-01")
 
 
 def test_batch_that_stalls_is_cancelled_and_not_taken_for_lost(commands: Commands, clean_database: Engine):
