@@ -6,7 +6,7 @@ A URL in the settings means that server; none means the embedded engine, started
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from sync_pipeline.addresses import plain
 from sync_pipeline.cli.output import note, remark
-from sync_pipeline.errors import UsageError
 from sync_pipeline.local.engines import IDLE_SECONDS, Engines, running
 from sync_pipeline.local.folder import SHOP, shop_here, with_addresses
+from sync_pipeline.local.state import StateDir
 from sync_pipeline.logs import configure_logging
 from sync_pipeline.pipeline import nouns_of
 from sync_pipeline.pipelines.registry import PIPELINES, configured
@@ -160,16 +160,13 @@ class Environment:
     def own_home(self) -> Path:
         """The project's own instance in the state directory: its files, and a link to the project's `dagster.yaml`."""
         home = self.given.state_dir / "dagster"
-        try:
+        with StateDir.at(self.given.state_dir).usable():
             make_private(home)
             link = home / "dagster.yaml"
             if not link.exists():
                 link.unlink(missing_ok=True)
-                link.symlink_to(DAGSTER_YAML)
-        except FileExistsError:
-            pass  # another first command made it at the same moment
-        except OSError as error:
-            raise UsageError(f"the state directory {self.given.state_dir} cannot be used: {error.strerror}") from None
+                with suppress(FileExistsError):  # another first command made it at the same moment
+                    link.symlink_to(DAGSTER_YAML)
         return home
 
     def _daemon_runs_here(self) -> bool:
@@ -216,10 +213,18 @@ class Environment:
 
 @contextmanager
 def environment(owner: str, *, idle: float = IDLE_SECONDS) -> Iterator[Environment]:
-    """Yields the environment of the command ``owner``. Raises SettingsError when settings are malformed."""
+    """Yields the environment of the command ``owner``.
+
+    Raises SettingsError when settings are malformed, and StateDirectoryError when the state directory cannot have the
+    command's log.
+    """
     settings = load_settings()
     os.umask(0o077)  # also for what Dagster and other processes of this one write into the state directory
     surroundings = Environment(settings, owner, idle)
+    if settings.sync_pipeline_log_file is None:
+        with StateDir.at(settings.state_dir).usable():
+            make_private(surroundings.log_file.parent)
+            surroundings.log_file.touch(mode=0o600)
     configure_logging(settings.log_level, surroundings.log_file)
     try:
         yield surroundings

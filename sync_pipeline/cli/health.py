@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ from sync_pipeline.cli.dagster_health import DAGSTER_SECONDS, dagster_findings
 from sync_pipeline.cli.environment import environment
 from sync_pipeline.cli.options import Json
 from sync_pipeline.cli.output import emit_json, say
+from sync_pipeline.errors import UsageError, one_line
 from sync_pipeline.health import GROUP_SECONDS, LOOK_SECONDS, look, look_into, side_by_side, troubles
+from sync_pipeline.local.state import StateDirectoryError
 from sync_pipeline.pipeline import Finding
 
 if TYPE_CHECKING:
@@ -29,17 +31,18 @@ if TYPE_CHECKING:
 MARKS = {"ok": "ok  ", "warning": "warn", "failure": "FAIL"}
 #: Findings are printed as they come, so that the longest name is not known.
 NAME_WIDTH = len("Dagster settings")
+#: Bytes: PostgreSQL writes its log ahead in files of 16 MB, and stops when it cannot make one.
+LEAST_FREE = 100_000_000
 
 
 def health(as_json: Json = False) -> int:
     """Checks daemon, code location, databases, state directory, batches, and what each pipeline needs."""
     findings: list[Finding] = []
-    with environment("health") as here:
-        for finding in _findings(here):
-            findings.append(finding)
-            if not as_json:
-                say(f"{MARKS[finding.level]}  {finding.what:<{NAME_WIDTH}}  {finding.detail}")
-                sys.stdout.flush()
+    for finding in _all_findings():
+        findings.append(finding)
+        if not as_json:
+            say(f"{MARKS[finding.level]}  {finding.what:<{NAME_WIDTH}}  {finding.detail}")
+            sys.stdout.flush()
     if as_json:
         emit_json(
             [
@@ -48,6 +51,14 @@ def health(as_json: Json = False) -> int:
             ]
         )
     return max((finding.exit_status for finding in findings), default=0)
+
+
+def _all_findings() -> Iterator[Finding]:
+    try:
+        with environment("health") as here:
+            yield from _findings(here)
+    except StateDirectoryError as error:
+        yield Finding("state directory", one_line(error), error.exit_status)
 
 
 def _findings(here: Environment) -> Iterator[Finding]:
@@ -84,8 +95,13 @@ def _started(start: Callable[..., object], *given: object) -> Iterable[Finding]:
 def _state_directory(here: Environment) -> str:
     folder = here.given.state_dir
     here.dagster_home  # noqa: B018 - made here, so that it is known to be writable
-    free = os.statvfs(folder)
-    return f"{folder}, {free.f_bavail * free.f_frsize / 1e9:.1f} GB free"
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise UsageError(
+            f"the state directory {folder} cannot be used: {free / 1e6:.0f} MB are free on its disk; make room, or set "
+            "SYNC_PIPELINE_STATE_DIR to a folder on another"
+        )
+    return f"{folder}, {free / 1e9:.1f} GB free"
 
 
 def _ledger(here: Environment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import typer
 from typer.exceptions import TyperException
@@ -11,7 +12,10 @@ from typer.exceptions import TyperException
 from sync_pipeline.cli.commands import LazyGroup
 from sync_pipeline.cli.output import remark, report_error
 from sync_pipeline.cli.streams import accept_any_text, exit_after
-from sync_pipeline.errors import SyncPipelineError, one_line
+from sync_pipeline.errors import SyncPipelineError, UsageError, one_line, storable_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 app = typer.Typer(
     name="sync-pipeline",
@@ -36,6 +40,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        _check_words(sys.argv[1:])
         status = app(standalone_mode=False)
     except TyperException as error:
         _complain(f"{one_line(error.format_message())} (`{_path(error)} --help` shows the usage)")
@@ -47,6 +52,13 @@ def _run() -> int:
         remark("stopped")
         return 130
     return status if isinstance(status, int) else 0
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Raises UsageError for a word that is not text: neither PostgreSQL nor a server of JSON takes it."""
+    for word in words:
+        if (shown := storable_text(word)) != word:
+            raise UsageError(f"the argument {shown} is not in UTF-8")
 
 
 def _complain(line: str) -> None:

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 
 def accept_any_text() -> None:
-    """Has stdout and stderr write characters that their encoding lacks as escapes; what is closed takes everything."""
+    """Has stdout and stderr write characters that their encoding lacks as escapes, and stdin read any.
+
+    Of the two, what is closed takes everything; a closed stdin is at its end.
+    """
+    if sys.stdin is None:  # `<&-`
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 (open until the end)
+    else:
+        sys.stdin.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # `>&-`
@@ -44,12 +51,21 @@ def exit_after(command: Callable[[], int], complain: Callable[[str], None]) -> i
         status = 0
     except OSError as error:
         status = status or 1
-        where = f"{error.filename}: " if error.filename else "the answer cannot be written: "
+        where = f"{error.filename}: " if error.filename else "the answer cannot be written: " if _is_stuck() else ""
         complain(f"{where}{error.strerror or error}")
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             _drop_the_rest(stream)
     return status
+
+
+def _is_stuck() -> bool:
+    """Returns whether stdout still holds what it could not write."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _drop_the_rest(stream: TextIO) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class StateDirectoryError(UsageError):
+    """The state directory cannot be used; the line says why, and which variable names another."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateDir:
     """One state directory. Two of them share nothing, so clones and tests run side by side."""
@@ -73,8 +77,8 @@ class StateDir:
         return self.logs / f"{name}.log"
 
     def create(self) -> None:
-        """Make the folders, 0700, and see that they can be written. Raises UsageError when that cannot be done."""
-        with self._usable():
+        """Make the folders, 0700, and see that they can be written. Raises StateDirectoryError."""
+        with self.usable():
             make_private(self.path)
             if self.path.stat().st_mode & 0o077:
                 self.path.chmod(0o700)
@@ -85,21 +89,22 @@ class StateDir:
     def exists(self) -> bool:
         """Returns whether anything was ever started here.
 
-        Raises UsageError when the directory is closed to this user.
+        Raises StateDirectoryError when the directory is closed to this user, or none.
         """
-        with self._usable():
+        with self.usable():
             try:
                 os.close(os.open(self.lock, os.O_RDWR))
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 return False
             return True
 
     @contextmanager
-    def _usable(self) -> Iterator[None]:
+    def usable(self) -> Iterator[None]:
+        """Turns what the system says inside the block into StateDirectoryError."""
         try:
             yield
         except OSError as error:
-            raise UsageError(
+            raise StateDirectoryError(
                 f"the state directory {self.path} cannot be used: {error.strerror or error}; "
                 "set SYNC_PIPELINE_STATE_DIR to a folder of your own"
             ) from error

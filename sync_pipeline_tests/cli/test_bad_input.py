@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sync_pipeline.cli.environment import Environment
+from sync_pipeline.cli.health import _state_directory
+from sync_pipeline.errors import UsageError
 from sync_pipeline.sandboxes.bigcommerce.testing import SandboxServer
+from sync_pipeline.settings import Settings
 from sync_pipeline_tests.commands import Commands
 
 
@@ -166,7 +171,29 @@ def test_a_token_comes_from_stdin_or_a_terminal_and_nowhere_else(commands: Comma
     assert "longer than" in long.failed_in_one_line(2)
 
 
-def test_a_state_directory_that_cannot_be_used_is_one_line(commands: Commands):
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_state_directory_that_cannot_be_used_is_one_line(commands: Commands, place: str):
     (commands.folder / "file").write_text("")
-    line = commands("stores", "list", SYNC_PIPELINE_STATE_DIR=str(commands.folder / "file" / "below"))
-    assert "cannot be used" in line.failed_in_one_line(2)
+    folder = str(commands.folder / place)
+    reason = f"the state directory {folder} cannot be used: Not a directory; set SYNC_PIPELINE_STATE_DIR"
+    for words in (["stores", "list"], ["down"]):
+        assert reason in commands(*words, SYNC_PIPELINE_STATE_DIR=folder).failed_in_one_line(2)
+    health = commands("health", "--json", SYNC_PIPELINE_STATE_DIR=folder)
+    [line] = health.json()
+    assert (health.status, line["what"], line["level"]) == (2, "state directory", "failure")
+    assert reason in line["detail"]
+
+
+def test_full_disk_of_the_state_directory_is_told(commands: Commands, monkeypatch: pytest.MonkeyPatch):
+    (commands.folder / "state").mkdir()
+    given = Settings.model_validate({"sync_pipeline_state_dir": commands.folder / "state"})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=3_000_000))
+    with pytest.raises(UsageError, match="cannot be used: 3 MB are free on its disk"):
+        _state_directory(Environment(given, "health"))
+
+
+@pytest.mark.parametrize(
+    "words", [["search", "--store", "\udcff", "x"], ["batches", "list", "--store", "\udcff"], ["search", "x\udcff"]]
+)
+def test_arguments_that_are_no_text_are_refused(commands: Commands, words: list[str]):
+    assert "\\udcff is not in UTF-8" in commands(*words).failed_in_one_line(2)

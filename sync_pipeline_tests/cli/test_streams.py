@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import subprocess
 import sys
 
+import pytest
+
+from sync_pipeline.cli.streams import exit_after
 from sync_pipeline_tests.commands import Answer, Commands
 
 #: Answers by typer, by rich and in JSON, and one that is an error.
@@ -67,3 +71,19 @@ def test_names_are_told_to_any_terminal(commands: Commands, store: str):
     wrong = through(commands, ("batches", "show", "für €"), store, "COMMAND", **variables)
     assert len(wrong.error.strip().splitlines()) == 1
     assert wrong.status == 2
+
+
+def test_closed_or_odd_stdin_is_one_line(commands: Commands, store: str):
+    words = ("stores", "reenter-token", store, "--token-stdin")
+    assert "token is empty" in through(commands, words, store, "COMMAND <&-").failed_in_one_line(2)
+    odd = through(commands, words, store, "printf '\\377\\n' | COMMAND")
+    assert "token" in odd.failed_in_one_line(1)
+
+
+def test_failure_that_is_not_of_stdout_is_told_as_it_is(capsys: pytest.CaptureFixture[str]):
+    def command() -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    told: list[str] = []
+    assert exit_after(command, told.append) == 1
+    assert told == ["Too many open files"]
