@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sync_pipeline.connectors.elasticsearch.failures import SearchClusterError, client_errors, describe
-from sync_pipeline.connectors.elasticsearch.tls import trusting
+from sync_pipeline.connectors.elasticsearch.tls import is_hung_up, trusting
 from sync_pipeline.errors import ServiceUnavailableError, one_line
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class SearchCluster:
             parts = parts._replace(netloc=f"{parts.netloc}:{443 if parts.scheme == 'https' else 80}")
         #: Host and port, for messages; never the credentials.
         self.host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        self._is_tls = parts.scheme == "https"
         #: The vendor's client. Wrap every call of it in ``errors()``.
         self.client: AsyncElasticsearch = AsyncElasticsearch(
             parts.geturl(),
@@ -88,7 +89,7 @@ class SearchCluster:
             retry_on_timeout=False,
             serializer=OrjsonSerializer(),
             transport_class=PatientTransport,
-            ssl_context=trusting(ca_certs) if ca_certs is not None and parts.scheme == "https" else DEFAULT,
+            ssl_context=trusting(ca_certs) if ca_certs is not None and self._is_tls else DEFAULT,
         )
         passing = {"retry_on_status": PASSING, "retry_on_timeout": True}
         #: The same client for calls that change nothing: tried up to four times with back-off.
@@ -120,6 +121,8 @@ class SearchCluster:
         except client_errors() as error:
             failure = describe(error)
             text = f"{doing}: Elasticsearch at {self.host} {failure.message}"
+            if not self._is_tls and is_hung_up(error):
+                text += "; if it speaks TLS, ELASTICSEARCH_URL must begin with https://"
             if failure.retryable or failure.unauthorised:
                 raise ServiceUnavailableError(text) from error
             raise SearchClusterError(text, status=failure.status, error_type=failure.error_type) from error

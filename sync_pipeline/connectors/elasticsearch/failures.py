@@ -29,6 +29,12 @@ class SearchClusterError(SyncPipelineError):
         self.error_type = error_type
 
 
+_KEY_ADVICE = (
+    "; ELASTICSEARCH_API_KEY must be what Elasticsearch called `encoded` when it made the key, or ELASTICSEARCH_URL "
+    "have a user and password"
+)
+
+
 @dataclass(slots=True, frozen=True)
 class Failure:
     """Why a call failed: ``message`` continues "Elasticsearch at host …".
@@ -72,7 +78,7 @@ def describe(error: Exception) -> Failure:
             error_type, reason = _reason(error.body)
             text = one_line(Exception(": ".join(part for part in (error_type, reason) if part)), 300)
             return Failure(
-                f"answered {error.meta.status}: {text}",
+                f"answered {error.meta.status}: {text}{_KEY_ADVICE if error.meta.status == 401 else ''}",
                 status=error.meta.status,
                 error_type=error_type,
                 wait=seconds(error.meta.headers.get("retry-after")),

@@ -52,6 +52,13 @@ def distrust(error: BaseException) -> str | None:
     return None
 
 
+def is_hung_up(error: BaseException) -> bool:
+    """Returns whether a server took a request and hung up, or answered no HTTP: so one of TLS does with plain text."""
+    # By name: aiohttp comes with the client.
+    hung_up = {"ServerDisconnectedError", "BadHttpMessage", "BadStatusLine"}
+    return any(kind.__name__ in hung_up for cause in _causes(error) for kind in type(cause).__mro__)
+
+
 def _advice(refused: ssl.SSLCertVerificationError) -> str:
     why = one_line(refused.verify_message or str(refused), 200)
     if refused.verify_code in OTHER_NAME:
@@ -61,7 +68,7 @@ def _advice(refused: ssl.SSLCertVerificationError) -> str:
     elif refused.verify_code in UNKNOWN_ISSUER:
         advice = (
             "set ELASTICSEARCH_CA_CERTS to a PEM file with the certificate that signed it (Elasticsearch keeps its own "
-            "in config/certs/http_ca.crt)"
+            "in config/certs/http_ca.crt); if it is set, its file holds another"
         )
     else:
         advice = "ELASTICSEARCH_CA_CERTS names a PEM file of certificates to trust"

@@ -58,6 +58,7 @@ async def test_a_refused_key_is_told_without_the_key(stub: StubServer, status: i
     async with SearchCluster(url=stub.url, api_key="c2VjcmV0LWtleQ==") as cluster:
         message = await refused(cluster)
     assert f"answered {status}: security_exception: unable to authenticate" in message
+    assert ("ELASTICSEARCH_API_KEY must be" in message) == (status == 401)
     assert "c2VjcmV0" not in message
     assert stub.requests[0].headers["authorization"] == "ApiKey c2VjcmV0LWtleQ=="
 

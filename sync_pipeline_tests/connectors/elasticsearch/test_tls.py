@@ -64,6 +64,19 @@ async def test_server_without_tls_is_told(stub: StubServer):
     assert "does not speak TLS" in await refused(SearchCluster(url=stub.url.replace("http:", "https:")))
 
 
+async def test_server_with_tls_is_told(tmp_path: Path):
+    with running_stub_server(serving(own_certificate(tmp_path))) as stub:
+        line = await refused(SearchCluster(url=stub.url.replace("https:", "http:")))
+    assert "if it speaks TLS, ELASTICSEARCH_URL must begin with https://" in line
+
+
+async def test_file_that_holds_another_certificate_is_told(tmp_path: Path):
+    (tmp_path / "another").mkdir()
+    with running_stub_server(serving(own_certificate(tmp_path))) as stub:
+        line = await refused(SearchCluster(url=stub.url, ca_certs=own_certificate(tmp_path / "another")))
+    assert "if it is set, its file holds another" in line
+
+
 def test_file_of_certificates_that_cannot_be_used_is_named(tmp_path: Path):
     (tmp_path / "text.pem").write_text("no certificate\n")
     for name, reason in {
