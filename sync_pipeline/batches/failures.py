@@ -25,9 +25,13 @@ MOST_INTERRUPTIONS = 5
 INTERRUPTED = Failure("interrupted", "what ran it was stopped: it is taken up again by itself")
 
 
+#: The kind of a batch whose run is gone, or silent.
+LOST = "lost"
+
+
 def lost(batch_id: int, what: str) -> Failure:
     """Returns the failure of a batch whose run is gone; ``what`` says how one knows."""
-    return Failure("lost", f"{what}: `sync-pipeline batches retry {batch_id}`")
+    return Failure(LOST, f"{what}: `sync-pipeline batches retry {batch_id}`")
 
 
 def describe(error: BaseException) -> Failure:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from sync_pipeline.batches.base import RECORD_VERSION
+from sync_pipeline.batches.executors import Executor
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, MOST_INTERRUPTIONS
 from sync_pipeline.batches.models import BatchAttempt, ScopeLock, SyncBatch
 from sync_pipeline.batches.next_runs import lock_schedule, move_on
@@ -44,7 +45,7 @@ RESTING = (
     & (SyncBatch.error["retry"].astext == Retry.LATER.value)
 )
 BY_COMMAND = "it was cancelled"
-KEPT_OF_ATTEMPT = ("attempt", "status", "dagster_run_id", "started_at", "finished_at", "counts", "error")
+KEPT_OF_ATTEMPT = ("attempt", "status", "dagster_run_id", "executor", "started_at", "finished_at", "counts", "error")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Ledger(BatchRecords):
                 .values(
                     status=Status.PROCESSING.value,
                     dagster_run_id=run_id,
+                    executor=str(Executor.this()),
                     started_at=self.clock.now(),
                     heartbeat_at=func.clock_timestamp(),
                     planned=list(planned),
@@ -193,6 +195,7 @@ class Ledger(BatchRecords):
             "status": Status.PENDING.value,
             "attempt": SyncBatch.attempt + 1,
             "dagster_run_id": reserved_for,
+            "executor": None,
             "started_at": None,
             "finished_at": None,
             "heartbeat_at": None if reserved_for is None else func.clock_timestamp(),

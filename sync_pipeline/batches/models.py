@@ -103,6 +103,8 @@ class SyncBatch(Base):
     #: Up to which attempt the ledger itself makes it pending again when it failed for a reason that may pass.
     max_attempts: Mapped[int] = mapped_column(server_default="1")
     dagster_run_id: Mapped[str | None]
+    #: The process that executes the run (executors.py).
+    executor: Mapped[str | None]
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -131,6 +133,7 @@ class BatchAttempt(Base):
     attempt: Mapped[int] = mapped_column(primary_key=True)
     status: Mapped[str]
     dagster_run_id: Mapped[str | None]
+    executor: Mapped[str | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     counts: Mapped[dict[str, Any]]

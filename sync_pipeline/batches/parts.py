@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.batches.database import LedgerUnavailableError
+from sync_pipeline.batches.executors import Executor
 from sync_pipeline.batches.failures import Failure, describe
 from sync_pipeline.batches.lanes import FencedError, Lane, LaneBusyError, NoLane, acquire
 from sync_pipeline.batches.ledger import BatchLostError, BatchNotPendingError, lane_holder
@@ -112,6 +113,9 @@ def _claim(ledger: Ledger, run: Run) -> SyncBatch:
         return ledger.claim(number, run_id=run.run_id, planned=run.planned, attempt=run.attempt)
     if batch.status != Status.PROCESSING:
         raise BatchNotPendingError(f"batch {batch.id} of this run is already {batch.status}: this part is not run")
+    if batch.executor not in {None, str(Executor.this())}:
+        # Dagster asks for a process once more when a code server was too slow to say that it has started one.
+        raise BatchNotPendingError(f"batch {batch.id} of this run is at work in another process: this one does nothing")
     return batch
 
 

@@ -89,10 +89,8 @@ def cancel(batch_id: Number, as_json: Json = False) -> None:
 
 def _stop_runs(here: Environment, batch: SyncBatch) -> None:
     """Ends the runs of a batch. A run that is not stopped writes no more: the batch has lost its lane."""
-    from sync_pipeline.orchestration.instance import (  # noqa: PLC0415 - Dagster costs a second of every command
-        DagsterStorageUnavailableError,
-        terminate_runs,
-    )
+    from sync_pipeline.orchestration.ending import terminate_runs  # noqa: PLC0415 - Dagster costs a second
+    from sync_pipeline.orchestration.instance import DagsterStorageUnavailableError  # noqa: PLC0415
 
     here.become_dagster()
     try:
@@ -123,6 +121,7 @@ def batch_fields(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
     names = (
         *("id", "pipeline", "scope", "store_hash", "type", "mode", "ids", "options", "dry_run", "trigger", "status"),
         *("is_scheduled", "schedule_id", "next_run_at", "not_before", "attempt", "max_attempts", "dagster_run_id"),
+        "executor",
         *("requested_at", "started_at", "finished_at", "heartbeat_at", "planned", "counts", "progress", "error"),
     )
     fields = {name: getattr(batch, name) for name in names}
@@ -131,7 +130,7 @@ def batch_fields(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
 
 def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
     """Returns a finished attempt, likewise."""
-    names = ("attempt", "status", "dagster_run_id", "started_at", "finished_at", "counts", "error")
+    names = ("attempt", "status", "dagster_run_id", "executor", "started_at", "finished_at", "counts", "error")
     return {name: getattr(attempt, name) for name in names}
 
 

@@ -53,7 +53,7 @@ def dev() -> None:
         say('commands in this folder use what runs here; programs elsewhere: eval "$(sync-pipeline env)"; Ctrl-C stops')
         if own := [name for name in ("DATABASE_URL", "ELASTICSEARCH_URL") if name in os.environ]:
             say(f"they need the {' and '.join(own)} of this terminal, too")
-        _watch(here, stop.asked)
+        _watch(here, stop)
         say("stopping: runs get 10 s to finish, Ctrl-C ends them now")
         _interrupt_runs(here, stop)
         here.engines.stop()
@@ -78,7 +78,7 @@ def demo(
         emit_json(report) if as_json else demonstration.tell(report)
         if not exit_:
             say("Ctrl-C stops")
-            _watch(here, stop.asked)
+            _watch(here, stop)
         _interrupt_runs(here, stop)
         here.engines.stop()
     return 0
@@ -127,11 +127,11 @@ def upgrade_database(as_json: Json = False) -> None:
 
 @dataclass
 class Stop:
-    """Whether the end was asked for, whether it has begun, and whether it was asked for once more since."""
+    """Whether the end was asked for, and once more; whether there is anything yet that takes a while to end."""
 
     asked: threading.Event = field(default_factory=threading.Event)
     hurry: threading.Event = field(default_factory=threading.Event)
-    ending: bool = False
+    serving: bool = False
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _stoppable() -> Iterator[Stop]:
     def asked(*_: Any) -> None:
         if not stop.asked.is_set():
             stop.asked.set()
-        elif stop.ending and not stop.hurry.is_set():
+        elif stop.serving and not stop.hurry.is_set():
             stop.hurry.set()
         else:
             raise KeyboardInterrupt
@@ -162,7 +162,6 @@ def _interrupt_runs(here: Environment, stop: Stop) -> None:
     """
     from sync_pipeline.orchestration.shutdown import interrupt_runs  # noqa: PLC0415 - `down` needs no Dagster
 
-    stop.ending = True
     try:
         if "daemon" not in here.engines.stop(["daemon"]):
             return  # another command uses this Dagster
@@ -193,14 +192,15 @@ def _end_left_over_runs(here: Environment) -> None:
         end_unclaimed(here.ledger, LOCATION)
 
 
-def _watch(here: Environment, stop: threading.Event) -> None:
+def _watch(here: Environment, stop: Stop) -> None:
     """Waits for the end; says what breaks or comes back meanwhile, and has it started again.
 
     What breaks too often is given up, and told once.
     """
+    stop.serving = True
     last: dict[str, str] = {}
     told = ""
-    while not stop.wait(POLL_SECONDS):
+    while not stop.asked.wait(POLL_SECONDS):
         trouble = ""
         try:
             here.engines.ensure()

@@ -5,10 +5,8 @@ What belongs here: asking, ending and deleting. What does not: what a run does (
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.errors import ServiceUnavailableError, UsageError, one_line
 from sync_pipeline.logs import Log
-from sync_pipeline.orchestration.tags import BATCH_TAG, MAX_RUNTIME_TAG, PARTITION_TAG, PIPELINE_TAG, ended_tags
+from sync_pipeline.orchestration.tags import BATCH_TAG, MAX_RUNTIME_TAG, PARTITION_TAG, PIPELINE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
 
 log = Log("sync_pipeline.orchestration")
 
-#: How long a run may take to end once it was asked to.
-CANCEL_PATIENCE = timedelta(seconds=30)
-CODE_SERVER_SECONDS = 5.0
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 IN_FLIGHT = [status for status in dg.DagsterRunStatus if status not in ENDED]
 
@@ -42,18 +37,6 @@ class DagsterStorageUnavailableError(ServiceUnavailableError, click.ClickExcepti
 
     kind = "dagster_storage_unavailable"
     exit_code = ServiceUnavailableError.exit_status
-
-
-def terminate_runs(batch: SyncBatch, attempts: Sequence[BatchAttempt] = ()) -> list[str]:
-    """Ends the runs of a cancelled batch, those of its earlier ``attempts`` too; returns those that were ended.
-
-    A run that another process of ours executes by itself is none of them: the ledger's fence stops that one at its next
-    write. Raises DagsterStorageUnavailableError.
-    """
-    with reachable_storage():
-        instance = current_instance()
-        launched = [one for one in runs_in_flight(instance, batch, attempts) if is_launched(one.dagster_run)]
-        return [one.dagster_run.run_id for one in launched if end_run(instance, one, "cancelled")]
 
 
 def runs_in_flight(
@@ -93,51 +76,6 @@ def exceeded_max_runtime(instance: dg.DagsterInstance, record: dg.RunRecord) -> 
         return False  # Dagster takes it for none
     end = record.end_time or datetime.now(UTC).timestamp()
     return 0 < limit < end - record.start_time
-
-
-def end_run(instance: dg.DagsterInstance, record: dg.RunRecord, why: str) -> bool:
-    """Ends a run in flight whose batch is over; returns whether there was anything to do.
-
-    One that works is asked to end, and marked as canceled when it has not for 30 s. One that nobody executes, or whose
-    code server does not answer within 5 s, is marked at once. ``why`` becomes its tag.
-    """
-    run = record.dagster_run
-    if run.status is dg.DagsterRunStatus.CANCELING:
-        if age(record.update_timestamp) < CANCEL_PATIENCE:
-            return False
-    else:
-        instance.add_run_tags(run.run_id, ended_tags(run.run_id, why))
-        if _obeys(instance, run.run_id):
-            return True
-    return mark_canceled(instance, run.run_id, why)
-
-
-def mark_canceled(instance: dg.DagsterInstance, run_id: str, why: str) -> bool:
-    """Marks a run as canceled that nobody executes, unless it has ended; returns whether it had not."""
-    run = instance.get_run_by_id(run_id)
-    if run is None or run.status in ENDED:
-        return False
-    instance.report_run_canceled(run, message=f"Nobody executes this run any more: {why}.")
-    return True
-
-
-def _obeys(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Returns whether a run's executor took the request to end it, or the queue let go of it."""
-    answers: Queue[bool] = Queue()
-
-    def ask() -> None:
-        try:
-            answers.put(instance.run_coordinator.cancel_run(run_id))
-        except Exception as error:  # noqa: BLE001 - whatever its code server says, it does not execute the run
-            log.info("run not terminated", run=run_id, error=one_line(error))
-            answers.put(False)  # noqa: FBT003 - the answer
-
-    # Dagster waits a minute for a code server that accepts the call and does not answer.
-    threading.Thread(target=ask, name=f"terminate-{run_id}", daemon=True).start()
-    try:
-        return answers.get(timeout=CODE_SERVER_SECONDS)
-    except Empty:
-        return False
 
 
 def delete_old_runs(

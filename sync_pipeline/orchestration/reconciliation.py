@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, lost
+from sync_pipeline.batches.executors import Executor
+from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, LOST, Failure, lost
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.queue import find_all, unlocked, with_runs
 from sync_pipeline.batches.states import UNFINISHED, Status
 from sync_pipeline.errors import one_line
 from sync_pipeline.logs import Log
-from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, end_run, exceeded_max_runtime, is_launched
+from sync_pipeline.orchestration.ending import end_run, executors_of
+from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, exceeded_max_runtime, is_launched
 from sync_pipeline.orchestration.tags import (
     BATCH_TAG,
     FAILURE_REASON_TAG,
@@ -73,11 +75,16 @@ class Reconciliation:
         """Closes unfinished batches whose run has ended, or that a person terminated; returns them."""
         closed = []
         batches = with_runs(self.ledger, self.pipelines)
-        judged = {batch.id: self._failure(batch, runs) for batch, runs in self._present_runs(batches)}
-        failures = {number: failure for number, failure in judged.items() if failure is not None}
-        for batch in unlocked(self.ledger, [batch for batch in batches if batch.id in failures]):
+        ended: dict[int, tuple[Failure, Sequence[dg.RunRecord]]] = {}
+        for batch, runs in self._present_runs(batches):
+            failure = self._failure(batch, runs)
+            if failure is not None:
+                ended[batch.id] = failure, runs
+        for batch in unlocked(self.ledger, [batch for batch in batches if batch.id in ended]):
+            failure, runs = ended[batch.id]
             try:
-                closed.append(self.ledger.fail(batch, **asdict(failures[batch.id])))
+                closed.append(self.ledger.fail(batch, **asdict(failure)))
+                self._end_process(batch, runs, failure)
             except BatchLostError:
                 continue  # closed by its run at this very moment
             except LedgerUnavailableError as error:  # somebody holds its row
@@ -97,8 +104,9 @@ class Reconciliation:
                 break
             run_id = record.dagster_run.run_id
             try:
-                why = self._over(record, batches.get(tagged_batch(record.dagster_run.tags) or 0))
-                if why is not None and end_run(self.instance, record, why):
+                batch = batches.get(tagged_batch(record.dagster_run.tags) or 0)
+                why = self._over(record, batch)
+                if why is not None and end_run(self.instance, record, why, self._executor(run_id, batch)):
                     ended.append(run_id)
             except Exception as error:  # noqa: BLE001 - as the docstring says
                 log.error("run not ended", run=run_id, error=one_line(error))
@@ -127,13 +135,24 @@ class Reconciliation:
         if any(record.dagster_run.status in IN_FLIGHT for record in records):
             return True
         [(_, present)] = self._present_runs([batch], records)
-        terminated = (batch.error or {}).get("kind") == "lost" and any(_is_terminated(one) for one in present)
+        terminated = (batch.error or {}).get("kind") == LOST and any(_is_terminated(one) for one in present)
         if terminated:
             try:
                 self.ledger.leave_to_person(batch)
             except (BatchLostError, LedgerUnavailableError) as error:  # somebody was first, or holds its row
                 log.warning("batch not left to a person in this tick", batch=batch.id, error=one_line(error))
         return terminated
+
+    @staticmethod
+    def _end_process(batch: SyncBatch, runs: Sequence[dg.RunRecord], failure: Failure) -> None:
+        """Ends the process of a run that Dagster holds for failed: the next attempt must not work beside it."""
+        executor = Executor.parse(batch.executor)
+        launched = any(is_launched(one.dagster_run) for one in runs)
+        if failure.kind == LOST and launched and executor is not None and executor.lives_here():
+            executor.kill()
+
+    def _executor(self, run_id: str, batch: SyncBatch | None) -> Executor | None:
+        return None if batch is None else executors_of(batch, self.ledger.attempts(batch.id)).get(run_id)
 
     def _over(self, record: dg.RunRecord, batch: SyncBatch | None) -> str | None:
         """Returns why a run in flight has nothing to do any more, as a kind of failure or a status; None if it has."""

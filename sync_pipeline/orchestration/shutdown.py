@@ -15,14 +15,8 @@ import dagster as dg
 from sync_pipeline.batches.failures import INTERRUPTED
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.states import UNFINISHED
-from sync_pipeline.orchestration.instance import (
-    IN_FLIGHT,
-    current_instance,
-    end_run,
-    is_launched,
-    mark_canceled,
-    reachable_storage,
-)
+from sync_pipeline.orchestration.ending import end_run, mark_canceled
+from sync_pipeline.orchestration.instance import IN_FLIGHT, current_instance, is_launched, reachable_storage
 from sync_pipeline.orchestration.tags import ended_tags, is_numbered, is_run_of, tagged_attempt, tagged_batch
 
 if TYPE_CHECKING:

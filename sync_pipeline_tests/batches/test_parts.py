@@ -99,6 +99,18 @@ def test_a_terminated_run_ends_as_cancelled(ledger: Ledger):
     assert (batch.status, batch.error and batch.error["kind"]) == ("failed", "cancelled")
 
 
+@pytest.mark.invariant("1.2")
+def test_second_process_of_a_run_does_nothing(ledger: Ledger):
+    with batch_part(ledger, a_run("a")) as part:
+        with ledger.session() as session:
+            session.get_one(SyncBatch, part.batch.id).executor = "here 4711 the-first-process"
+        with pytest.raises(BatchNotPendingError, match="another process"), batch_part(ledger, a_run("a")):
+            pytest.fail("ran beside the first process")
+        assert ledger.get(part.batch.id).status == "processing"
+        part.record("a", {})
+    assert ledger.get(part.batch.id).status == "completed"
+
+
 def test_unknown_and_finished_batches_fail_at_once(ledger: Ledger):
     with pytest.raises(BatchNotFoundError), batch_part(ledger, a_run("a", batch_id=4711)):
         pytest.fail("ran without a batch")

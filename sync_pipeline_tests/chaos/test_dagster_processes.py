@@ -144,12 +144,6 @@ def test_batches_go_from_pending_to_their_end_and_a_killed_daemon_comes_back(
     assert dev.poll() is None
 
 
-def services(commands: Commands) -> set[str]:
-    """The names of the services that `dev` runs now."""
-    status = running(commands.folder / "state")
-    return set(status.services) if status else set()
-
-
 def shown(shop: Shop, name: str) -> None:
     """Until a search shows the product under its new name."""
 
@@ -232,6 +226,16 @@ def test_a_killed_worker_and_a_killed_code_server_lose_no_batch(
     assert [attempt.status for attempt in ledger.attempts(batch.id)] == ["failed", "failed", "completed"]
     assert shop.documents()["product-101"]["price"] == 4711
     check_recovered(shop, done)
+
+    # One that stands still is gone before its batch goes on, and no other run waits for it.
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=120)
+    frozen = under_way(shop, shop.request(BatchType.ALL).id)
+    with suspended(worker_of(dagster, frozen.dagster_run_id or "")) as still:
+        pass_time(ledger, 30)
+        wait_for(lambda: start_time(still) is None, what="the end of the frozen worker")
+        assert ended(shop, frozen.id).error["kind"] == "lost"
+        assert ended(shop, shop.request(BatchType.SYNONYMS).id).status == "completed"
+    shop.sandbox.admin.clear_faults(shop.hash)
     assert dev.poll() is None
 
 
@@ -371,8 +375,9 @@ def test_ctrl_c_and_the_death_of_everything_leave_nothing_in_flight(
     batch = under_way(shop, shop.request(BatchType.ALL).id)
     worker = worker_of(dagster, batch.dagster_run_id or "")
     dev.send_signal(signal.SIGINT)
-    wait_for(lambda: "daemon" not in services(commands), what="the end of the daemon")
-    dev.send_signal(signal.SIGINT)  # once more: no 10 s for the run
+    assert dev.stdout is not None
+    assert any(line.startswith("stopping: ") for line in dev.stdout)
+    dev.send_signal(signal.SIGINT)  # once more, at once: no 10 s for the run
     said, _ = dev.communicate(timeout=90)
     assert dev.returncode == 0, said
     assert "1 runs were interrupted: the next start takes up their batches" in said

@@ -37,7 +37,7 @@ def test_a_service_that_is_killed_comes_back_until_it_is_given_up(
     engines = here.engines
     engines.run(listening("small", lives))
     stop = CountedEvent()
-    watching = threading.Thread(target=local._watch, args=(here, stop))
+    watching = threading.Thread(target=local._watch, args=(here, local.Stop(asked=stop)))
     watching.start()
 
     def is_given_up() -> bool:

@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.models import BatchAttempt, SyncBatch
+from sync_pipeline.orchestration.ending import terminate_runs
 from sync_pipeline.orchestration.instance import (
     delete_old_runs,
     keep_partitions,
     move_partitions,
     runs_in_flight,
-    terminate_runs,
 )
 from sync_pipeline.orchestration.members import FormerPartitions
 from sync_pipeline.orchestration.storage import FolderStorage

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sync_pipeline.batches.database import Patience, make_engine
+from sync_pipeline.batches.executors import Executor
 from sync_pipeline.batches.failures import INTERRUPTED, lost
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.ledger import Ledger, lane_holder
@@ -20,6 +24,7 @@ from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import with_runs
 from sync_pipeline.batches.requests import BatchRequest, LaneName
 from sync_pipeline.batches.retries import retry_failed, run_again
+from sync_pipeline.local.processes import ProcessId, start_time
 from sync_pipeline.orchestration.reconciliation import Reconciliation
 from sync_pipeline.orchestration.shutdown import end_unclaimed, interrupt_runs
 from sync_pipeline.orchestration.tags import (
@@ -390,6 +395,52 @@ def test_runs_that_work_or_end_by_themselves_are_left_alone(halves: Halves, cloc
     clock.advance(1)
     assert halves.both.end_runs() == [run_id]
     assert (halves.status(other.run_id), halves.status(odd)) == ("NOT_STARTED", "STARTED")
+
+
+@pytest.mark.invariant("1.7")
+def test_frozen_process_of_a_lost_batch_is_gone_before_its_run(halves: Halves, sleeper: subprocess.Popen[bytes]):
+    batch, run_id = halves.claimed()
+    executed_by(halves.ledger, batch, sleeper)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    halves.ledger.fail(batch, **asdict(lost(batch.id, "silent")))
+    assert halves.both.end_runs() == [run_id]
+    assert (start_time(sleeper.pid), halves.status(run_id)) == (None, "CANCELED")
+
+
+@pytest.mark.invariant("1.7")
+def test_process_of_a_run_that_dagster_holds_for_failed_is_ended(halves: Halves, sleeper: subprocess.Popen[bytes]):
+    batch, _ = halves.claimed(Happened.RUN_FAILURE)
+    executed_by(halves.ledger, batch, sleeper)
+    assert [closed.id for closed in halves.both.close_batches()] == [batch.id]
+    assert (start_time(sleeper.pid), halves.error(batch)) == (None, ("lost", "later"))
+
+
+def test_process_of_another_machine_or_of_a_command_is_left_alone(halves: Halves, sleeper: subprocess.Popen[bytes]):
+    elsewhere, first = halves.claimed()
+    executed_by(halves.ledger, elsewhere, sleeper, host="another-machine")
+    commanded = replace(halves, launched=False)
+    here, second = commanded.claimed()
+    executed_by(halves.ledger, here, sleeper)
+    for batch in (elsewhere, here):
+        halves.ledger.fail(batch, **asdict(lost(batch.id, "silent")))
+    assert first in halves.both.end_runs()
+    assert halves.status(second) == "STARTED"
+    assert sleeper.poll() is None
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that executes a run, as far as anyone can see."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+def executed_by(ledger: Ledger, batch: SyncBatch, process: subprocess.Popen[bytes], host: str = "") -> None:
+    """Writes the process into the batch as the one that executes it."""
+    executor = Executor(host or Executor.this().host, ProcessId(process.pid, start_time(process.pid) or ""))
+    with ledger.session() as session:
+        session.get_one(SyncBatch, batch.id).executor = str(executor)
 
 
 def test_run_that_cannot_be_ended_stops_no_other(halves: Halves, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):

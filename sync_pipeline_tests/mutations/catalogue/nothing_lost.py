@@ -11,6 +11,7 @@ RECONCILIATION = "sync_pipeline/orchestration/reconciliation.py"
 GROUP_COMMIT = "sync_pipeline/api/bigcommerce/group_commit.py"
 WEBHOOK_EVENTS = "sync_pipeline/pipelines/store_search/events/inbox.py"
 
+RECONCILED = "orchestration/test_reconciliation.py"
 ACKNOWLEDGING = "api/bigcommerce/test_acknowledging.py"
 
 MUTATIONS = (
@@ -126,6 +127,27 @@ MUTATIONS = (
         RECONCILIATION,
         {"        if any(record.dagster_run.status in IN_FLIGHT for record in records):\n": "        if False:\n"},
         ("orchestration/test_reconciliation.py::test_batch_is_not_started_again_while_an_earlier_run_may_work",),
+    ),
+    Mutation(
+        "the process that alone may execute a batch's run",
+        ("1.2",),
+        "sync_pipeline/batches/parts.py",
+        {"if batch.executor not in {None, str(Executor.this())}:": "if False:"},
+        ("batches/test_parts.py::test_second_process_of_a_run_does_nothing",),
+    ),
+    Mutation(
+        "ending a silent process before its run",
+        ("1.7",),
+        "sync_pipeline/orchestration/ending.py",
+        {"return process.kill() and mark_canceled(": "return mark_canceled("},
+        (f"{RECONCILED}::test_frozen_process_of_a_lost_batch_is_gone_before_its_run",),
+    ),
+    Mutation(
+        "ending the process of a run that Dagster holds for failed",
+        ("1.7",),
+        RECONCILIATION,
+        {"            executor.kill()\n": "            pass\n"},
+        (f"{RECONCILED}::test_process_of_a_run_that_dagster_holds_for_failed_is_ended",),
     ),
     Mutation(
         "the attempt that a run may claim",
