@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
 
-from sync_pipeline.batches.requests import BatchRequest, LaneName, Mode, Trigger
+from sync_pipeline.batches.requests import SELECTION, BatchRequest, LaneName, Mode, Trigger
 from sync_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,14 @@ def check_scope(request: BatchRequest, nouns: Mapping[str, str]) -> None:
     own = nouns.get(request.pipeline)
     if noun != own if own is not None else noun in nouns.values():
         raise ForeignScopeError(f"{request.scope!r} is no scope of {request.pipeline}: no batch of it is stored")
+
+
+def selected_parts(batch: SyncBatch) -> list[str]:
+    """Returns the parts of a batch of type `selection`. Raises UsageError when they are no list of names."""
+    parts = batch.options.get("parts") if isinstance(batch.options, dict) else None
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+        raise UsageError(f"a batch of type {SELECTION} needs the option parts, a list of names")
+    return parts
 
 
 def request_of(batch: SyncBatch) -> BatchRequest:

@@ -6,20 +6,20 @@ from datetime import timedelta
 
 import dagster as dg
 
-from sync_pipeline.batches.database import LedgerUnavailableError
-from sync_pipeline.batches.ledger import BatchLostError, Ledger
+from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.maintenance import forget_old
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.queue import due, reap
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.schedules import describe_schedule, list_schedules, request_due
 from sync_pipeline.core import Core
-from sync_pipeline.errors import UsageError, one_line
+from sync_pipeline.errors import one_line
 from sync_pipeline.orchestration.daemons import note_daemon
 from sync_pipeline.orchestration.freshness import freshness_job
 from sync_pipeline.orchestration.instance import delete_old_runs, keep_partitions, move_partitions
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.reconciliation import Reconciliation
+from sync_pipeline.orchestration.run_requests import requests_by_batch
 from sync_pipeline.orchestration.runs import always_on, run_request
 from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG, tags_of_own_runs
 
@@ -55,16 +55,17 @@ def run_requests(
 ) -> dg.SensorResult:
     """Returns a run for each batch, and the partitions that its scope and the known ones lack."""
     by_name = {member.pipeline.name: member for member in members}
+    made = requests_by_batch(context, ledger, batches, lambda one: _run_request(ledger, by_name[one.pipeline], one))
     additions = []
     for member in members:
-        of_member = {batch.scope for batch in batches if batch.pipeline == member.pipeline.name}
+        of_member = {batch.scope for batch, _ in made if batch.pipeline == member.pipeline.name}
         of_member |= {scope for scope in known_scopes if scope.startswith(f"{member.pipeline.noun}:")}
         wanted = {member.pipeline.scope_name(scope) for scope in of_member}
         missing = sorted(wanted - set(context.instance.get_dynamic_partitions(member.partition_set)))
         if missing:
             additions.append(member.brought.partitions.build_add_request(missing))
     return dg.SensorResult(
-        run_requests=[_run_request(ledger, by_name[batch.pipeline], batch) for batch in batches],
+        run_requests=[request for _, request in made],
         dynamic_partitions_requests=additions,
     )
 
@@ -111,8 +112,7 @@ def _pending_batches(members: Sequence[Member]) -> dg.SensorDefinition:
             context.log.info("batch %s of %s is tried again: attempt %s", again.id, again.scope, again.attempt)
         known = _known_scopes(context, core, members)
         pending = reconciliation.startable([*due(ledger, names), *due(ledger, names, lane=None)])
-        startable = _with_jobs(context, core, members, pending)
-        requested = run_requests(context, ledger, members, startable, known)
+        requested = run_requests(context, ledger, members, pending, known)
         if not requested.run_requests and not requested.dynamic_partitions_requests:
             return dg.SkipReason("no batch is pending")
         return requested
@@ -129,29 +129,6 @@ def _known_scopes(context: dg.SensorEvaluationContext, core: Core, members: Sequ
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one pipeline, the others' batches start
             context.log.error("the scopes of %s cannot be told: %s", member.pipeline.name, one_line(error))
     return known
-
-
-def _with_jobs(
-    context: dg.SensorEvaluationContext, core: Core, members: Sequence[Member], batches: Sequence[SyncBatch]
-) -> list[SyncBatch]:
-    """Returns those that a job runs.
-
-    Fails the others, whose type is gone from the configuration, so that they stop none.
-    """
-    by_name = {member.pipeline.name: member for member in members}
-    runnable = []
-    for batch in batches:
-        try:
-            by_name[batch.pipeline].job_of(batch)
-        except UsageError as error:
-            context.log.error("batch %s of %s cannot be run: %s", batch.id, batch.scope, one_line(error))
-            try:
-                core.ledger.fail(batch, kind=error.kind, message=one_line(error), exit_status=error.exit_status)
-            except (BatchLostError, LedgerUnavailableError) as held:  # somebody closed it, or holds its row
-                context.log.warning("batch %s was not closed: %s", batch.id, one_line(held))
-        else:
-            runnable.append(batch)
-    return runnable
 
 
 def _due_batches(members: Sequence[Member]) -> dg.ScheduleDefinition:

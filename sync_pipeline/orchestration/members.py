@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from sync_pipeline.batches.requests import SELECTION
+from sync_pipeline.batches.rows import selected_parts
 from sync_pipeline.errors import UsageError
 from sync_pipeline.pipeline import Pipeline
 
@@ -71,7 +72,7 @@ class Member:
         """Returns the name of the job that runs the batch. Raises UsageError when there is none."""
         if batch.type != SELECTION:
             return self.job(batch.type)
-        if unknown := sorted(set(batch.options.get("parts", ())) - self.covered.keys()):
+        if unknown := sorted(set(selected_parts(batch)) - self.covered.keys()):
             raise UsageError(f"{self.pipeline.name} has no part {unknown[0]!r}")
         return self.job(self.pipeline.types[0])
 

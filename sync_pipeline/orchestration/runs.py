@@ -12,6 +12,7 @@ from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, Failure, desc
 from sync_pipeline.batches.parts import Run, batch_part
 from sync_pipeline.batches.requests import SELECTION
 from sync_pipeline.batches.retries import run_again
+from sync_pipeline.batches.rows import selected_parts
 from sync_pipeline.errors import Retry, SyncPipelineError, UsageError, one_line
 from sync_pipeline.logs import Log
 from sync_pipeline.orchestration.instance import (
@@ -55,7 +56,7 @@ StepContext = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckEx
 
 def run_request(batch: SyncBatch, job: str, partition_key: str, title: str | None) -> dg.RunRequest:
     """Makes the request of a batch's run: one for each attempt, however often it is made."""
-    parts = batch.options.get("parts", ()) if batch.type == SELECTION else ()
+    parts = selected_parts(batch) if batch.type == SELECTION else ()
     return dg.RunRequest(
         run_key=run_key(batch),
         job_name=job,

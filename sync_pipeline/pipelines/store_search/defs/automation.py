@@ -8,6 +8,7 @@ import dagster as dg
 from sync_pipeline.batches.queue import due
 from sync_pipeline.batches.requests import LaneName
 from sync_pipeline.orchestration.reconciliation import Reconciliation
+from sync_pipeline.orchestration.run_requests import requests_by_batch
 from sync_pipeline.orchestration.runs import always_on, chosen_partition, run_batch_part, run_request
 from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG
 from sync_pipeline.orchestration.verification import verify_job
@@ -87,12 +88,15 @@ def waiting_events(
     startable = Reconciliation.of(context, ledger, [PIPELINE]).startable(due(ledger, [PIPELINE], lane=LaneName.EVENTS))
     if not startable:
         return dg.SkipReason("no event waits")
-    missing = sorted({batch.store_hash or "" for batch in startable} - set(_known(context)))
+    made = requests_by_batch(
+        context,
+        ledger,
+        startable,
+        lambda one: run_request(one, drain_events.name, one.store_hash or "", store_name(ledger, one.scope)),
+    )
+    missing = sorted({batch.store_hash or "" for batch, _ in made} - set(_known(context)))
     return dg.SensorResult(
-        run_requests=[
-            run_request(batch, drain_events.name, batch.store_hash or "", store_name(ledger, batch.scope))
-            for batch in startable
-        ],
+        run_requests=[request for _, request in made],
         dynamic_partitions_requests=[stores.build_add_request(missing)] if missing else [],
     )
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from sqlalchemy import text, update
 
 from sync_pipeline.batches.lanes import acquire
 from sync_pipeline.batches.models import SyncBatch
 from sync_pipeline.batches.requests import SELECTION, VERIFY, Ask, BatchRequest, LaneName, Trigger
 from sync_pipeline.batches.retries import retry_failed
 from sync_pipeline.batches.rows import request_of
+from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.tags import ATTEMPT_TAG, BATCH_TAG, PARENT_TAG, run_key, run_tags
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline.pipelines.store_search.requests import store_request
@@ -190,6 +192,35 @@ def test_selection_of_a_part_that_is_gone_fails_and_stops_no_other(shop: Shop):
     assert isinstance(answer, dg.SensorResult)
     assert [request.tags[BATCH_TAG] for request in answer.run_requests or []] == [str(batch.id)]
     assert (ledger.get(gone.id).error or {})["message"] == "store_search has no part 'gone'"
+
+
+@pytest.mark.parametrize("options", ['{"parts": 7}', '{"parts": [7]}', '{"parts": []}', "{}", "[]", "null"])
+def test_selection_of_no_list_of_parts_fails_and_stops_no_other(shop: Shop, options: str):
+    ledger = shop.pipeline.ledger
+    odd = ledger.request(replace(store_request("odd", BatchType.ALL), type=SELECTION))
+    with ledger.session() as session:  # as somebody's SQL writes it
+        session.execute(update(SyncBatch).where(SyncBatch.id == odd.id).values(options=text(f"'{options}'::jsonb")))
+    batch = shop.request()
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    assert [request.tags[BATCH_TAG] for request in answer.run_requests or []] == [str(batch.id)]
+    assert (ledger.get(odd.id).error or {})[
+        "message"
+    ] == "a batch of type selection needs the option parts, a list of names"
+
+
+def test_batch_whose_run_cannot_be_asked_for_stops_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    odd, batch = shop.pipeline.ledger.request(store_request("odd", BatchType.ALL)), shop.request()
+    job_of = Member.job_of
+
+    def refuse(member: Member, one: SyncBatch) -> str:
+        return job_of(member, one) if one.id != odd.id else str({}["somebody's mistake"])
+
+    monkeypatch.setattr(Member, "job_of", refuse)
+    answer = tick(shop)
+    assert isinstance(answer, dg.SensorResult)
+    assert [request.tags[BATCH_TAG] for request in answer.run_requests or []] == [str(batch.id)]
+    assert (shop.pipeline.ledger.get(odd.id).error or {})["kind"] == "internal"
 
 
 def tick(shop: Shop) -> dg.SensorResult | dg.SkipReason:
