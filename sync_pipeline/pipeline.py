@@ -183,6 +183,11 @@ class Pipeline:
         """Returns the scope without its noun, as people and partitions name it."""
         return scope.removeprefix(f"{self.noun}:")
 
+    def label(self, ledger: Ledger, scope: str) -> str:
+        """Returns the scope as people are shown it: its name with its title, `abc (Harbour & Pine)`."""
+        title = self.title(ledger, scope)
+        return f"{self.scope_name(scope)}{f' ({title})' if title else ''}"
+
 
 def nouns_of(pipelines: Sequence[Pipeline]) -> dict[str, str]:
     """Returns the nouns of the pipelines' scopes, by pipeline."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from sync_pipeline.batches.cron import next_run
+from sync_pipeline.batches.cron import is_zone, next_run, zone
 from sync_pipeline.batches.models import SyncBatch, SyncSchedule
 from sync_pipeline.batches.requests import Trigger
 from sync_pipeline.batches.states import UNFINISHED
@@ -144,9 +144,13 @@ def request_due(ledger: Ledger, pipelines: Mapping[str, Recurring], retries: int
 
 
 def describe_schedule(schedule: SyncSchedule) -> str:
-    """Returns a schedule in a line for people: what, when, and when it runs next or why it does not."""
+    """Returns a schedule in a line for people: what, when, and when it runs next, by its own zone's clock, or why not.
+
+    A zone that is gone from the system's has its times in UTC.
+    """
     rests = "inactive" if not schedule.active else schedule.paused_reason
-    next_run_at = f"next {schedule.next_run_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    where = zone(schedule.timezone) if is_zone(schedule.timezone) else UTC
+    next_run_at = f"next {schedule.next_run_at.astimezone(where):%Y-%m-%d %H:%M %Z}"
     what = f"{schedule.type} ({schedule.mode}) at `{schedule.cron}` {schedule.timezone}"
     return f"{what}: {rests or next_run_at}"
 

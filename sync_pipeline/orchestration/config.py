@@ -34,7 +34,7 @@ class BatchConfig(dg.ConfigurableResource):
         description="Delete what is missing however much it is; without it, too much ends the batch (delete guard).",
     )
     options: dict[str, Any] = Field(
-        default_factory=dict,
+        default={},  # a factory's would not be shown
         description="The pipeline's own, such as take_over: true of store_search, which replaces the indices that "
         "another ledger made (with mode full, and all assets).",
     )

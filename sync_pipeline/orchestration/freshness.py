@@ -1,18 +1,20 @@
 """The asset check `fresh`: each asset's last success in a scope against the schedules of the scope.
 
-The hourly job asks for all scopes at once, so that no scope needs a run for it; a person may execute it, too.
+A run that materializes an asset reports it, too: Dagster shows a result that is older than the asset's partition as
+"Not Evaluated". The hourly job looks at all scopes, so that no scope needs a run for it; a person may execute it, too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import dagster as dg
 
-from sync_pipeline.batches.freshness import Freshness, freshness
+from sync_pipeline.batches.freshness import Freshness, freshness, freshness_of_scopes
 from sync_pipeline.core import Core
 from sync_pipeline.errors import one_line
-from sync_pipeline.orchestration.checks import checked_partition, partitioned_check
+from sync_pipeline.orchestration.checks import checked_partition, newest_results, partitioned_check, report_over_scopes
 from sync_pipeline.orchestration.members import Member
 from sync_pipeline.orchestration.tags import MAX_RUNTIME_TAG
+from sync_pipeline.pipeline import Pipeline
 
 CHECK = "fresh"
 DESCRIPTION = "The last success is no older than the scope's schedules ask, within an hour of grace."
@@ -37,8 +39,9 @@ def fresh_checks(member: Member) -> dg.AssetChecksDefinition:
     )
     def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         core: Core = context.resources.core
-        partition = checked_partition(context, pipeline.name)
+        partition = checked_partition(context)
         if partition is None:
+            _report_over_all_scopes(context, member)
             return
         found = freshness(core.ledger, pipeline.scope(partition), member.covered)
         for key in context.selected_asset_check_keys:
@@ -66,7 +69,11 @@ def freshness_job(members: Sequence[Member]) -> dg.JobDefinition:
         reported, late, failures = 0, [], []
         for member in members:
             try:
-                before = {} if anew else _newest_results(context.instance, member)
+                before = (
+                    {}
+                    if anew
+                    else newest_results(context.instance, [_key(member.pipeline, part) for part in member.covered])
+                )
                 scopes = member.pipeline.scopes(core.ledger)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one pipeline, the others are told of
                 failures.append(f"{member.pipeline.name}: {one_line(error)}")
@@ -77,8 +84,9 @@ def freshness_job(members: Sequence[Member]) -> dg.JobDefinition:
                     found = freshness(core.ledger, scope, member.covered)
                     late += [f"{partition}: {part}: {one.reason}" for part, one in found.items() if not one.fresh]
                     for part, result in found.items():
-                        if before.get((part, partition)) is not result.fresh:
-                            _report(context, member, part, partition, result)
+                        # Not shown either: a result that is older than its asset.
+                        if before.get((_key(member.pipeline, part), partition)) != (result.fresh, True):
+                            _report(context, member.pipeline, part, partition, result)
                             reported += 1
                 except Exception as error:  # noqa: BLE001 - and so with one scope
                     failures.append(f"{scope}: {one_line(error)}")
@@ -97,11 +105,43 @@ def freshness_job(members: Sequence[Member]) -> dg.JobDefinition:
     return freshness_of_scopes
 
 
-def _report(context: dg.OpExecutionContext, member: Member, part: str, partition: str, result: Freshness) -> None:
+def report_fresh(context: dg.AssetExecutionContext, pipeline: Pipeline, parts: Collection[str]) -> None:
+    """Reports the freshness of what a step has just materialized of its run's scope.
+
+    A part counts from when the ledger has its figures, whatever becomes of the rest of its batch. Nothing that goes
+    wrong here fails the step: the hourly job reports what is missing.
+    """
+    core: Core = context.resources.core
+    try:
+        covered = Member(pipeline, pipeline.definitions()).covered
+        found = freshness(core.ledger, pipeline.scope(context.partition_key), covered)
+        for part in parts:
+            _report(context, pipeline, part, context.partition_key, found[part])
+    except Exception as error:  # noqa: BLE001 - as said above
+        context.log.warning("%s was not evaluated: %s", CHECK, one_line(error))
+
+
+def _report_over_all_scopes(context: dg.AssetCheckExecutionContext, member: Member) -> None:
+    core: Core = context.resources.core
+    scopes = member.pipeline.scopes(core.ledger)
+    found = freshness_of_scopes(core.ledger, scopes, member.covered)
+    for key in context.selected_asset_check_keys:
+        results = {scope: parts[key.asset_key.path[-1]] for scope, parts in found.items()}
+        verdicts = {scope: (one.fresh, one.reason) for scope, one in results.items()}
+        report_over_scopes(context, member.pipeline, key, verdicts, scopes=scopes, severity=dg.AssetCheckSeverity.WARN)
+
+
+def _report(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    part: str,
+    partition: str,
+    result: Freshness,
+) -> None:
     # An event of the run: Dagster keeps one result without a run for each check and partition, and no second.
     context.log_event(  # its annotation leaves out what it takes
         dg.AssetCheckEvaluation(  # pyright: ignore[reportArgumentType]
-            asset_key=dg.AssetKey([member.pipeline.name, part]),
+            asset_key=dg.AssetKey([pipeline.name, part]),
             check_name=CHECK,
             passed=result.fresh,
             severity=dg.AssetCheckSeverity.WARN,
@@ -112,14 +152,8 @@ def _report(context: dg.OpExecutionContext, member: Member, part: str, partition
     )
 
 
-def _newest_results(instance: dg.DagsterInstance, member: Member) -> Mapping[tuple[str, str | None], bool | None]:
-    """Returns by part and partition whether the newest result said fresh; None for one that was never evaluated."""
-    keys = [dg.AssetCheckKey(dg.AssetKey([member.pipeline.name, part]), CHECK) for part in member.covered]
-    said = {"SUCCEEDED": True, "FAILED": False}
-    return {
-        (info.check_key.asset_key.path[-1], info.partition_key): said.get(info.latest_execution_status.value)
-        for info in instance.event_log_storage.get_asset_check_partition_info(keys)
-    }
+def _key(pipeline: Pipeline, part: str) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(dg.AssetKey([pipeline.name, part]), CHECK)
 
 
 def _metadata(result: Freshness) -> dict[str, dg.MetadataValue]:

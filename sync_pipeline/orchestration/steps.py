@@ -18,6 +18,7 @@ from sync_pipeline.batches.rows import request_of
 from sync_pipeline.batches.schedules import describe_schedule, list_schedules
 from sync_pipeline.batches.states import Status
 from sync_pipeline.orchestration.config import BATCH
+from sync_pipeline.orchestration.freshness import report_fresh
 from sync_pipeline.orchestration.runs import DRY_RUN, chosen_partition, run_batch_part
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def materialize(
             result = dg.MaterializeResult(metadata=metadata, data_version=data_version)
     if result is not None:
         yield result
+        report_fresh(context, context.resources.core.pipelines[name], [context.asset_key.path[-1]])
 
 
 def row_count(rows: int) -> dict[str, Any]:
@@ -123,9 +125,8 @@ def scope_metadata(context: dg.AssetExecutionContext, part: BatchPart) -> dict[s
     core: Core = context.resources.core
     batch, pipeline = part.batch, core.pipelines[part.batch.pipeline]
     schedules = [describe_schedule(one) for one in list_schedules(core.ledger, scope=batch.scope)]
-    title = pipeline.title(core.ledger, batch.scope)
     return {
-        pipeline.noun: dg.MetadataValue.text(f"{pipeline.scope_name(batch.scope)}{f' ({title})' if title else ''}"),
+        pipeline.noun: dg.MetadataValue.text(pipeline.label(core.ledger, batch.scope)),
         "batch": dg.MetadataValue.text(str(batch.id)),
         "schedules": dg.MetadataValue.text("; ".join(schedules) or "none"),
     }

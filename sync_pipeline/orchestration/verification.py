@@ -1,15 +1,18 @@
 """Verify batches in Dagster: a job for those of the ledger, and an asset check `in_step` that a person can run.
 
-Both compare source and destination when they run, and record a batch of type `verify`.
+Both compare source and destination when they run, and record a batch of type `verify`. Runs that plan the check beside
+other work, or for all scopes, show what the newest such batch found.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 
 import dagster as dg
 
 from sync_pipeline.batches.requests import VERIFY, Ask
+from sync_pipeline.batches.stats import Verified, newest_verified, recorded_since
 from sync_pipeline.core import Core
-from sync_pipeline.orchestration.checks import checked_partition, partitioned_check, unplotted
+from sync_pipeline.orchestration.checks import checked_partition, partitioned_check, report_over_scopes, unplotted
 from sync_pipeline.orchestration.runs import run_batch_part
 from sync_pipeline.pipeline import Pipeline
 
@@ -35,15 +38,16 @@ def in_step_checks(
     )
     def in_step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         core: Core = context.resources.core
-        partition = checked_partition(context, pipeline)
+        described = core.pipelines[pipeline]
+        partition = checked_partition(context)
         if partition is None:
+            _report_over_all_scopes(context, described)
             return
         own = core.ledger.of_run(context.run.run_id)
         if own is not None and own.type != VERIFY:
-            # *Materialize* in the UI selects every check of its assets.
-            context.log.info("%s was not evaluated: launch the job %s_%s to compare a scope", CHECK, pipeline, VERIFY)
+            # *Materialize* in the UI selects every check of its assets, and comparing takes as long as importing.
+            yield from _known_of(context, described, partition)
             return
-        described = core.pipelines[pipeline]
         selected = {key.asset_key for key in context.selected_asset_check_keys}
         with run_batch_part(
             context, core.ledger, _by_hand(described, partition), title=described.title, planned=(VERIFY,)
@@ -94,6 +98,49 @@ def verify_job(pipeline: str, partitions: dg.PartitionsDefinition) -> dg.JobDefi
         compare()
 
     return job
+
+
+def _known_of(
+    context: dg.AssetCheckExecutionContext, pipeline: Pipeline, partition: str
+) -> Iterator[dg.AssetCheckResult]:
+    """Yields what the newest verify batches of a scope found; nothing for what was never compared."""
+    core: Core = context.resources.core
+    scope = pipeline.scope(partition)
+    newest = newest_verified(core.ledger, pipeline.name, scope)
+    for key in context.selected_asset_check_keys:
+        part = key.asset_key.path[-1]
+        found = newest.get((scope, part))
+        if found is None:
+            context.log.info(
+                "%s of %s was never compared: launch the job %s_%s", part, partition, pipeline.name, VERIFY
+            )
+            continue
+        imported_since = recorded_since(core.ledger, scope, part, found.at)
+        about = {"batch": found.batch, "imported_since": imported_since}
+        yield dg.AssetCheckResult(
+            passed=found.stats["in_step"],
+            asset_key=key.asset_key,
+            check_name=key.name,
+            description=f"{_when(found)}{', before the newest import' if imported_since else ''}",
+            metadata={**unplotted({**found.stats, **about}), "compared_at": dg.MetadataValue.timestamp(found.at)},
+        )
+
+
+def _report_over_all_scopes(context: dg.AssetCheckExecutionContext, pipeline: Pipeline) -> None:
+    core: Core = context.resources.core
+    newest = newest_verified(core.ledger, pipeline.name)
+    scopes = pipeline.scopes(core.ledger)
+    for key in context.selected_asset_check_keys:
+        found = {
+            scope: (one.stats["in_step"], _when(one))
+            for (scope, part), one in newest.items()
+            if part == key.asset_key.path[-1]
+        }
+        report_over_scopes(context, pipeline, key, found, scopes=scopes)
+
+
+def _when(found: Verified) -> str:
+    return f"compared {found.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by batch {found.batch}"
 
 
 def _by_hand(pipeline: Pipeline, name: str):

@@ -15,6 +15,7 @@ from sync_pipeline.batches.schedules import (
     UnknownScheduleError,
     add_schedule,
     change_schedule,
+    describe_schedule,
     get_schedule,
     list_schedules,
     pause_schedules,
@@ -206,3 +207,11 @@ def test_a_night_on_which_clocks_change_has_its_one_batch(
     assert request_due(ledger, RECURRING, 0) == []
     clock.advance(1)
     assert len(request_due(ledger, RECURRING, 0)) == 1
+
+
+def test_schedule_is_described_by_the_clock_of_its_own_zone(ledger: Ledger, clock: ManualClock, nightly: SyncSchedule):
+    there = add_schedule(ledger, WHAT, cron="48 3 * * *", timezone="Europe/Berlin")
+    assert describe_schedule(nightly) == "all (full) at `0 2 * * *` UTC: next 2026-03-02 02:00 UTC"
+    assert describe_schedule(there) == "all (full) at `48 3 * * *` Europe/Berlin: next 2026-03-02 03:48 CET"
+    there.timezone = "Europe/Gone"
+    assert describe_schedule(there).endswith(": next 2026-03-02 02:48 UTC")

@@ -10,6 +10,7 @@ from contextlib import aclosing
 import dagster as dg
 
 from sync_pipeline.errors import Retry, SyncPipelineError, one_line
+from sync_pipeline.orchestration.freshness import report_fresh
 from sync_pipeline.orchestration.steps import asset_part, materialize, resources_of, row_count, scope_metadata
 from sync_pipeline.pipelines.store_search import sync
 from sync_pipeline.pipelines.store_search.defs.partitions import stores
@@ -87,6 +88,7 @@ DESCRIPTIONS = {
 async def imports(context: dg.AssetExecutionContext):
     """Runs the imports side by side: each fills its own index and moves its aliases; one that fails stops no other."""
     selected = [part for part in IMPORTS if dg.AssetKey([PIPELINE, part.value]) in context.selected_asset_keys]
+    done: list[str] = []
     failures: list[tuple[Part, BaseException]] = []
     with asset_part(context, PIPELINE, type_of) as batch:
         if batch is None:
@@ -99,7 +101,9 @@ async def imports(context: dg.AssetExecutionContext):
                     failures.append((part, outcome))
                 else:
                     metadata = {**about, **import_report(outcome), **row_count(outcome.stats["documents"])}
+                    done.append(part.value)
                     yield dg.MaterializeResult(asset_key=[PIPELINE, part.value], metadata=metadata)
+        report_fresh(context, context.resources.core.pipelines[PIPELINE], done)
         if failures:
             raise ImportsFailedError(failures)
 

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from sync_pipeline.batches.requests import Ask
+from sync_pipeline.orchestration.config import BatchConfig
 from sync_pipeline.orchestration.tags import run_tags
 from sync_pipeline.pipelines.store_search.pipeline import PIPELINE
 from sync_pipeline_tests.pipelines.store_search.conftest import Shop
@@ -135,3 +136,9 @@ def test_dry_run_of_words_is_refused_in_one_line(shop: Shop):
     assert failure_of(result) == ["a dry run is for records: stop-words batches have none"]
     [batch] = shop.pipeline.ledger.list()
     assert (batch.status, batch.dry_run) == ("failed", True)
+
+
+def test_launchpad_shows_every_field_with_its_default():
+    fields: dict[str, Any] = BatchConfig.to_config_schema().as_field().config_type.fields  # pyright: ignore
+    shown = {name: field.default_value for name, field in fields.items() if field.default_provided}
+    assert shown == {"mode": "full", "ids": [], "dry_run": False, "confirm_deletes": False, "options": {}}
