@@ -23,7 +23,7 @@ def table_lines(
 
     ``width`` is the terminal's in cells, None for a pipe. Columns that are ``spare`` (their positions) are left out in
     that order when a terminal is too narrow. The last column is cut with ``brief``, so that each row is a line; else it
-    is continued on further lines.
+    is continued on further lines, from their beginning where the other columns leave it no room.
     """
     widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
     shown = list(range(len(widths)))
@@ -33,9 +33,15 @@ def table_lines(
             if _room(widths, shown, width) < wanted:
                 shown.remove(column)
     last = BRIEF_CELLS if width is None else max(LEAST_CELLS, _room(widths, shown, width))
+    below = 0  # the cells of a line of the last column where it begins at the left
+    if width is not None and not brief and last > _room(widths, shown, width) and widths[-1] > LEAST_CELLS:
+        below = max(LEAST_CELLS // 2, width - len(GAP))
     lines = []
     for row in rows:
         head = GAP.join([*(set_cell_size(row[column], widths[column]) for column in shown[:-1]), ""])
+        if below:
+            lines += [head.rstrip(), *(GAP + part for part in chop_cells(row[-1], below))]
+            continue
         whole = [row[-1]] if width is None else chop_cells(row[-1], last) or [""]
         parts = [_cut(row[-1], last)] if brief else whole
         lines += [f"{head}{parts[0]}".rstrip(), *(" " * cell_len(head) + part for part in parts[1:])]

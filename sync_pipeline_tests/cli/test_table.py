@@ -32,6 +32,11 @@ def test_narrow_terminal_goes_without_what_can_be_spared():
     assert table_lines(rows, width=120, brief=True, spare=[1, 2])[0].split() == rows[0]
 
 
+def test_last_column_begins_at_the_left_where_it_has_no_room():
+    rows = [["name", "where"], ["n" * 250, "x" * 40]]
+    assert table_lines(rows, width=20)[2:] == ["n" * 250, "  " + "x" * 18, "  " + "x" * 18, "  xxxx"]
+
+
 @given(tables, st.integers(10, 200), st.booleans())
 def test_last_column_fits_what_the_others_leave(rows, width: int, brief: bool):
     lines = table_lines(rows, width=width, brief=brief)

@@ -74,7 +74,7 @@ async def _search_key(runtime: StoreSearch) -> str:
         return "the cluster has no security: nothing to check"
     if missing:
         raise SyncPipelineError(
-            f"the key or user lacks {', '.join(missing)}: make a key with the rights in README, A real store"
+            f"the key or user lacks {', '.join(missing)}: give it these rights (README.md, A real store)"
         )
     return "may do all that is needed"
 
