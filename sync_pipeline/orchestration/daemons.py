@@ -43,6 +43,15 @@ def note_daemon(instance: dg.DagsterInstance, cursor: str | None) -> str:
     return json.dumps({"daemons": dict([*seen.items()][-REMEMBERED:])})
 
 
+def has_noted(cursor: str | None) -> bool:
+    """Returns whether the cursor is one that ``note_daemon`` made: that of the project's own sensor."""
+    try:
+        noted = json.loads(cursor or "{}")
+    except ValueError:
+        return False
+    return isinstance(noted, dict) and isinstance(noted.get("daemons"), dict)
+
+
 def working_daemons(cursor: str | None, now: float) -> list[str]:
     """Returns the daemons that work side by side, by what was noted; one or none that follow each other are no such.
 
@@ -57,10 +66,8 @@ def working_daemons(cursor: str | None, now: float) -> list[str]:
 
 
 def _seen(cursor: str | None) -> Seen:
-    try:
-        return dict(json.loads(cursor or "{}").get("daemons", {}))
-    except ValueError:
-        return {}  # written by somebody else, such as a person in the UI
+    # What somebody else wrote, such as a person in the UI, holds nothing.
+    return dict(json.loads(cursor)["daemons"]) if cursor and has_noted(cursor) else {}
 
 
 def last_heartbeat(instance: dg.DagsterInstance) -> float:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from sync_pipeline.errors import one_line
+from sync_pipeline.orchestration.daemons import has_noted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
+#: The sensor that starts batches. It is evaluated every few seconds: a sign of the daemon's life, too.
+STARTER = "pending_batches"
 #: So many evaluations that failed one after the other are no accident.
 FAILED_IN_A_ROW = 3
-#: The name that the project's own workspaces give its code location; others may give it another one.
+#: The name that the project's own workspaces give its code location; others may give it any other.
 LOCATION = "sync_pipeline"
 #: What is evaluated every few seconds was not for so long: nothing evaluates it.
 SILENCE_SECONDS = 120.0
@@ -58,27 +61,49 @@ def needed(definitions: dg.Definitions) -> list[str]:
 def evaluations(instance: dg.DagsterInstance, names: Collection[str]) -> Mapping[str, Evaluations]:
     """Returns those of these names that were ever evaluated, or started or stopped by hand.
 
-    Of several code locations that have one of a name, the project's own counts, then the one evaluated last.
+    Only those of the code location in which the project is now: others may have sensors of the same names, and Dagster
+    keeps what it knew of a location that was renamed or removed.
     """
-    found: dict[str, tuple[bool, Evaluations]] = {}
-    for state in instance.all_instigator_state():
-        if state.name not in names:
-            continue
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1 + FAILED_IN_A_ROW)
-        ended = [tick for tick in ticks if tick.status.value != STARTED][:FAILED_IN_A_ROW]
-        error = ended[0].error if ended and all(tick.status.value == FAILED for tick in ended) else None
-        while error is not None and error.cause is not None:
-            error = error.cause
-        data = state.instigator_data
-        seen = Evaluations(
-            name=state.name,
-            stopped=state.status.value == STOPPED,
-            evaluated_at=max((tick.timestamp for tick in ticks), default=0.0),
-            failing="" if error is None else one_line(error.message, 300),
-            cursor=getattr(data, "cursor", None),
-        )
-        own = state.repository_selector.location_name.startswith(LOCATION)
-        known = found.get(state.name)
-        if known is None or (own, seen.evaluated_at) > (known[0], known[1].evaluated_at):
-            found[state.name] = (own, seen)
-    return {name: seen for name, (_, seen) in found.items()}
+    states = instance.all_instigator_state()
+    own = _own_repository(instance, [state for state in states if state.name == STARTER])
+    found: dict[str, Evaluations] = {}
+    for state in states:
+        selector = state.repository_selector
+        is_own = selector.location_name == LOCATION if own is None else selector == own
+        if state.name in names and is_own:
+            seen = _seen(instance, state)
+            known = found.get(seen.name)
+            if known is None or seen.evaluated_at > known.evaluated_at:
+                found[seen.name] = seen
+    return found
+
+
+def _own_repository(instance: dg.DagsterInstance, starters: Sequence[Any]) -> Any:
+    """Returns where the project is: where the sensor was evaluated last that notes daemons as ours does, or None.
+
+    One that has noted nothing yet is ours where its code location has the name that we give it.
+    """
+    ours = [
+        state for state in starters if has_noted(_cursor(state)) or state.repository_selector.location_name == LOCATION
+    ]
+    newest = max(ours, key=lambda state: _seen(instance, state).evaluated_at, default=None)
+    return None if newest is None else newest.repository_selector
+
+
+def _cursor(state: Any) -> str | None:
+    return getattr(state.instigator_data, "cursor", None)
+
+
+def _seen(instance: dg.DagsterInstance, state: Any) -> Evaluations:
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1 + FAILED_IN_A_ROW)
+    ended = [tick for tick in ticks if tick.status.value != STARTED][:FAILED_IN_A_ROW]
+    error = ended[0].error if ended and all(tick.status.value == FAILED for tick in ended) else None
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return Evaluations(
+        name=state.name,
+        stopped=state.status.value == STOPPED,
+        evaluated_at=max((tick.timestamp for tick in ticks), default=0.0),
+        failing="" if error is None else one_line(error.message, 300),
+        cursor=_cursor(state),
+    )

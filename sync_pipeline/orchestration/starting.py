@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.orchestration.daemons import SILENCE_SECONDS, check_alive, last_heartbeat, working_daemons
-from sync_pipeline.orchestration.evaluations import Evaluations, evaluations
+from sync_pipeline.orchestration.evaluations import STARTER, Evaluations, evaluations
 
 if TYPE_CHECKING:
     import dagster as dg
 
-#: The sensor that starts batches. It is evaluated every few seconds: a sign of the daemon's life, too.
-STARTER = "pending_batches"
 NOT_EVALUATED = (
     "a daemon lives, but evaluates nothing of this project: does its code location load (Deployment in the UI)?"
 )

@@ -13,8 +13,8 @@ from sync_pipeline.definitions import build_defs
 from sync_pipeline.errors import SyncPipelineError
 from sync_pipeline.orchestration.advice import unset
 from sync_pipeline.orchestration.daemons import check_alive, note_daemon, working_daemons
-from sync_pipeline.orchestration.evaluations import evaluations, needed
-from sync_pipeline.orchestration.starting import STARTER, check_daemon, check_evaluated, why_nothing_starts
+from sync_pipeline.orchestration.evaluations import STARTER, evaluations, needed
+from sync_pipeline.orchestration.starting import check_daemon, check_evaluated, why_nothing_starts
 from sync_pipeline_tests.dagster_internals import (
     DaemonHeartbeat,
     InProcessCodeLocationOrigin,
@@ -74,7 +74,8 @@ def test_daemons_that_beat_in_turn_are_told_from_one_that_was_replaced(instance:
         told.append(working_daemons(cursor, now + ago))
     assert told == [[], [], ["first", "second"], ["first", "second"]]
     assert working_daemons(cursor, now + 100) == []
-    assert working_daemons("what a person typed in the UI", now) == []
+    for typed in ("what a person typed in the UI", "7", '["daemons"]'):
+        assert working_daemons(typed, now) == []
 
 
 def test_daemon_is_believed_dead_only_after_it_missed_its_beat():
@@ -125,6 +126,35 @@ def test_sensor_of_another_code_location_is_not_taken_for_ours(instance: dg.Dags
     tick(instance, other, TickStatus.FAILURE, 0, "not ours")
     tick(instance, ours, TickStatus.SKIPPED, 50)
     assert evaluations(instance, [STARTER])[STARTER].trouble is None
+
+
+NOTED = '{"daemons": {}}'
+
+
+def test_sensor_in_a_renamed_code_location_is_the_one_evaluated_last(instance: dg.DagsterInstance):
+    beat(instance, "one", time.time())
+    for location, ago in (("sync_pipeline", 325), ("stores", 3)):
+        for name in (STARTER, "daily_maintenance"):
+            state = state_of(name, location, cursor=NOTED if name == STARTER else None)
+            instance.add_instigator_state(state)
+            for _ in range(3):
+                status = TickStatus.SUCCESS if location == "stores" else TickStatus.FAILURE
+                tick(instance, state, status, ago, "before the name was changed" if ago > 5 else "")
+    check_evaluated(instance)
+    assert why_nothing_starts(instance) is None
+    assert evaluations(instance, ["daily_maintenance"])["daily_maintenance"].trouble is None
+
+
+def test_code_location_that_is_named_alike_is_not_taken_for_ours(instance: dg.DagsterInstance):
+    ours = state_of(STARTER, "stores", cursor=NOTED)
+    theirs = [state_of(name, "sync_pipeline_other", cursor=mark) for name, mark in ((STARTER, "7"), ("cleanup", None))]
+    for state in (ours, *theirs):
+        instance.add_instigator_state(state)
+        for _ in range(3):
+            status = TickStatus.SKIPPED if state is ours else TickStatus.FAILURE
+            tick(instance, state, status, 5, "" if state is ours else "not ours")
+    found = evaluations(instance, [STARTER, "cleanup"])
+    assert [(name, one.trouble) for name, one in found.items()] == [(STARTER, None)]
 
 
 def test_every_sensor_and_schedule_that_is_on_by_default_is_needed():
