@@ -17,6 +17,9 @@ from sync_pipeline.errors import SyncPipelineError, UsageError, one_line, storab
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: The exit status after Ctrl-C, as a shell gives it.
+INTERRUPTED = 128 + 2
+
 app = typer.Typer(
     name="sync-pipeline",
     help="Keeps search indexes and mirrors of a business's data provably in step with its source.",
@@ -49,8 +52,10 @@ def _run() -> int:
         _complain(one_line(error))
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        remark("stopped")
-        return 130
+        status = INTERRUPTED
+    if status == INTERRUPTED:  # typer makes an answer of Ctrl-C in a command
+        with suppress(OSError):
+            remark("stopped")
     return status if isinstance(status, int) else 0
 
 

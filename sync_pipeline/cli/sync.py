@@ -121,19 +121,25 @@ def run_here(here: Environment, request: BatchRequest) -> tuple[SyncBatch, int]:
     reap(here.ledger)
     run_id = str(uuid.uuid4())
     batch = here.ledger.request(replace(request, reserved_for=run_id))
-    assembly = build_assembly(here.pipelines)
-    member = assembly.member(batch)
-    # Dagster tells stderr of every attempt to reach its storage; the person gets one line at the end.
-    with _progress(here.ledger, batch), here.log_file.open("a", encoding="utf-8") as log, redirect_stderr(log):
-        unexpected = run_job(
-            assembly.definitions,
-            member.job(batch.type),
-            batch=batch,
-            run_id=run_id,
-            partition_set=member.partition_set,
-            partition_key=member.pipeline.scope_name(batch.scope),
-            title=member.pipeline.title(here.ledger, batch.scope),
-        )
+    try:
+        assembly = build_assembly(here.pipelines)
+        member = assembly.member(batch)
+        # Dagster tells stderr of every attempt to reach its storage; the person gets one line at the end.
+        with _progress(here.ledger, batch), here.log_file.open("a", encoding="utf-8") as log, redirect_stderr(log):
+            unexpected = run_job(
+                assembly.definitions,
+                member.job(batch.type),
+                batch=batch,
+                run_id=run_id,
+                partition_set=member.partition_set,
+                partition_key=member.pipeline.scope_name(batch.scope),
+                title=member.pipeline.title(here.ledger, batch.scope),
+            )
+    except KeyboardInterrupt:
+        # A step closes its batch by itself; before the first one nothing does, and it would wait to be found lost.
+        if here.ledger.get(batch.id).status in {Status.PENDING, Status.PROCESSING}:
+            here.ledger.cancel(batch.id)
+        raise
     batch = here.ledger.get(batch.id)
     if batch.status == Status.COMPLETED:
         return batch, 0

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
+from sqlalchemy import Engine
+
+from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline_tests.commands import Commands
+from sync_pipeline_tests.waiting import wait_for
 
 
-def on_a_terminal(commands: Commands, *words: str) -> tuple[int, str]:
+def on_a_terminal(
+    commands: Commands, *words: str, meanwhile: Callable[[subprocess.Popen[bytes]], None] = lambda _: None
+) -> tuple[int, str]:
     """The exit status of a command whose stderr is a terminal, and what it showed there."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -34,6 +42,7 @@ def on_a_terminal(commands: Commands, *words: str) -> tuple[int, str]:
 
     reader = threading.Thread(target=read)
     reader.start()
+    meanwhile(process)
     status = process.wait(120)
     reader.join(120)
     os.close(ours)
@@ -47,3 +56,16 @@ def test_batch_shows_its_progress_on_a_terminal(commands: Commands, store: str):
     status, shown = on_a_terminal(commands, "verify", "--store", store)
     assert status == 0, shown
     assert "batch 2" in shown and "Traceback" not in shown
+
+
+def test_batch_is_cancelled_by_ctrl_c_before_its_first_step(commands: Commands, store: str, clean_database: Engine):
+    ledger = Ledger(clean_database)
+
+    def interrupt(process: subprocess.Popen[bytes]) -> None:
+        wait_for(lambda: ledger.list(limit=1), what="the batch")
+        process.send_signal(signal.SIGINT)
+
+    status, shown = on_a_terminal(commands, "sync", "run", "--store", store, meanwhile=interrupt)
+    assert (status, "stopped" in shown, "Traceback" in shown) == (130, True, False), shown
+    [batch] = ledger.list(limit=1)
+    assert (batch.status, (batch.error or {}).get("kind")) == ("failed", "cancelled")
