@@ -19,11 +19,11 @@ from sync_pipeline.batches.executors import Executor
 from sync_pipeline.batches.failures import CANCELLED, INTERRUPTED, LOST, Failure, lost
 from sync_pipeline.batches.ledger import BatchLostError
 from sync_pipeline.batches.queue import find_all, unlocked, with_runs
-from sync_pipeline.batches.states import UNFINISHED, Status
 from sync_pipeline.errors import one_line
 from sync_pipeline.logs import Log
 from sync_pipeline.orchestration.ending import end_run, executors_of
 from sync_pipeline.orchestration.instance import ENDED, IN_FLIGHT, age, exceeded_max_runtime, is_launched
+from sync_pipeline.orchestration.superseded import why_over
 from sync_pipeline.orchestration.tags import (
     BATCH_TAG,
     FAILURE_REASON_TAG,
@@ -35,7 +35,6 @@ from sync_pipeline.orchestration.tags import (
     tagged_batch,
     why_ended,
 )
-from sync_pipeline.orchestration.unclaimed import CLAIM_PATIENCE, is_unclaimed_repetition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,8 +46,6 @@ log = Log("sync_pipeline.orchestration")
 
 #: A person's *Terminate* is obeyed by the ledger after this, also when the run is blocked in a call.
 TERMINATION_PATIENCE = timedelta(seconds=10)
-#: What a run may still do after its batch has ended by itself (asset checks).
-RUN_PATIENCE = timedelta(seconds=60)
 #: Asking a code server that does not answer costs seconds; a sensor has a minute.
 ENDED_AT_ONCE = 5
 
@@ -105,7 +102,7 @@ class Reconciliation:
             run_id = record.dagster_run.run_id
             try:
                 batch = batches.get(tagged_batch(record.dagster_run.tags) or 0)
-                why = self._over(record, batch)
+                why = why_over(self.ledger, record, batch)
                 if why is not None and end_run(self.instance, record, why, self._executor(run_id, batch)):
                     ended.append(run_id)
             except Exception as error:  # noqa: BLE001 - as the docstring says
@@ -153,50 +150,6 @@ class Reconciliation:
 
     def _executor(self, run_id: str, batch: SyncBatch | None) -> Executor | None:
         return None if batch is None else executors_of(batch, self.ledger.attempts(batch.id)).get(run_id)
-
-    def _over(self, record: dg.RunRecord, batch: SyncBatch | None) -> str | None:
-        """Returns why a run in flight has nothing to do any more, as a kind of failure or a status; None if it has."""
-        run = record.dagster_run
-        attempt = tagged_attempt(run.tags)
-        if attempt is None:
-            return None
-        if batch is None or attempt > batch.attempt or not is_run_of(run.tags, batch):
-            # Its ledger was made anew, or restored from before: what the run claimed is not there any more.
-            return "lost" if is_launched(run) and age(record.start_time) > RUN_PATIENCE else None
-        if batch.dagster_run_id == run.run_id and batch.status in UNFINISHED:
-            return None
-        if is_unclaimed_repetition(self.ledger, run, batch):
-            # In the queue, or before its first step, which takes up the batch whatever has become of it.
-            return "lost" if is_launched(run) and age(record.start_time) > CLAIM_PATIENCE else None
-        if attempt == batch.attempt and batch.status in UNFINISHED:
-            return self._over_beside(record, batch)
-        return self._over_after(run, batch, attempt)
-
-    def _over_after(self, run: dg.DagsterRun, batch: SyncBatch, attempt: int) -> str | None:
-        """Returns what an attempt ended with whose run has had its time to end by itself; None before that."""
-        row = next((one for one in self.ledger.attempts(batch.id) if one.attempt == attempt), None)
-        if row is None or row.finished_at is None:
-            return None
-        kind = (row.error or {}).get("kind", row.status)
-        ended_by_others = kind in {"lost", CANCELLED.kind, INTERRUPTED.kind}
-        by_itself = timedelta() if ended_by_others and is_launched(run) else RUN_PATIENCE
-        return kind if self.ledger.clock.now() - row.finished_at >= by_itself else None
-
-    def _over_beside(self, record: dg.RunRecord, batch: SyncBatch) -> str | None:
-        """Returns why a run has nothing to do in an attempt that goes on: another one works, or it died too early."""
-        if batch.status == Status.PROCESSING and record.dagster_run.status is dg.DagsterRunStatus.QUEUED:
-            return "superfluous"
-        if age(record.start_time) < CLAIM_PATIENCE:
-            return None
-        if batch.status == Status.PENDING and batch.dagster_run_id is None:
-            if not unlocked(self.ledger, [batch]):
-                return None
-            try:
-                self.ledger.fail(batch, **asdict(lost(batch.id, "its run died before its first step")))
-            except BatchLostError:
-                return None
-            return "lost"
-        return "superfluous"
 
     def _failure(self, batch: SyncBatch, runs: Sequence[dg.RunRecord]) -> Failure | None:
         """Returns what an unfinished batch failed with whose present runs are these; None while it may go on."""

@@ -117,8 +117,8 @@ MUTATIONS = (
     Mutation(
         "ending the run of an attempt that is over",
         ("1.6",),
-        RECONCILIATION,
-        {"        return kind if self.ledger.clock.now() - row.finished_at >= by_itself else None\n": ""},
+        "sync_pipeline/orchestration/superseded.py",
+        {"    return kind if ledger.clock.now() - row.finished_at >= by_itself else None\n": ""},
         ("orchestration/test_reconciliation.py::test_run_of_a_command_that_was_killed_is_ended_after_a_minute",),
     ),
     Mutation(
