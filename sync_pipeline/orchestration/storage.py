@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
+from sqlalchemy import URL, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from sync_pipeline.batches.database import psycopg2_url
@@ -16,7 +17,10 @@ from sync_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+#: The addresses at which a folder's server was found, by state directory.
+_addresses: dict[Path, set[str]] = {}
 #: The database for Dagster on the embedded server.
 DATABASE = "dagster"
 
@@ -34,9 +38,35 @@ class FolderStorage(DagsterPostgresStorage):
         """Opens the storage. Raises DagsterStorageUnavailableError, which Dagster's commands show in one line."""
         try:
             given = load_settings()
-            url = given.dagster_database_url or folder_url(given.state_dir, "postgres", DATABASE)
+            url = given.dagster_database_url
+            if url is None:
+                url = folder_url(given.state_dir, "postgres", DATABASE)
+                _follow(given.state_dir, make_url(psycopg2_url(url)))
             return cls(psycopg2_url(url), inst_data=inst_data)
         except SyncPipelineError as error:
             raise DagsterStorageUnavailableError(one_line(error)) from None
         except (DagsterPostgresException, DBAPIError) as error:
             raise storage_unavailable(root_cause(error)) from None
+
+
+def _follow(state_dir: Path, found: URL) -> None:
+    """Has every later connection to a folder's server ask for it anew: it starts again, perhaps elsewhere, when killed.
+
+    Dagster's storages make a connection for each call, and keep the address that they were given.
+    """
+    known = _addresses.get(state_dir)
+    if known is not None:
+        known.add(_place(found.translate_connect_args()))
+        return
+    known = _addresses[state_dir] = {_place(found.translate_connect_args())}
+
+    @event.listens_for(Engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, _args: Any, params: dict[str, Any]) -> None:
+        if _place(params) in known:
+            present = make_url(psycopg2_url(folder_url(state_dir, "postgres", DATABASE)))
+            known.add(_place(present.translate_connect_args()))
+            params.update({name: present.translate_connect_args()[name] for name in ("host", "port")})
+
+
+def _place(params: Mapping[str, Any]) -> str:
+    return f"{params.get('host')}:{params.get('port')}/{params.get('database') or params.get('dbname')}"
