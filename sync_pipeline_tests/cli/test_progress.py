@@ -66,6 +66,9 @@ def test_batch_is_cancelled_by_ctrl_c_before_its_first_step(commands: Commands, 
         process.send_signal(signal.SIGINT)
 
     status, shown = on_a_terminal(commands, "sync", "run", "--store", store, meanwhile=interrupt)
-    assert (status, "stopped" in shown, "Traceback" in shown) == (130, True, False), shown
+    # An interpreter that was interrupted within `exec` of a text (a dataclass being made) ends itself by the signal,
+    # whatever status it was given; to a shell both are 130.
+    assert status in {130, -signal.SIGINT}, shown
+    assert ("stopped" in shown, "Traceback" in shown) == (True, False), shown
     [batch] = ledger.list(limit=1)
     assert (batch.status, (batch.error or {}).get("kind")) == ("failed", "cancelled")
