@@ -38,7 +38,7 @@ down: $(READY) ## Stop everything that runs in the state directory
 	@$(BIN)/sync-pipeline down
 
 test: $(READY) ## The whole suite on the embedded engines (ARGS="-k name" picks tests)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 25 $(ARGS)
 
 # Also part of `test`, with fewer schedules.
 chaos: $(READY) ## Kills, faults and random interleavings (SCHEDULES=1000 interleavings; ARGS="-k name" picks tests)
