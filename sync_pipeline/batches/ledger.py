@@ -44,7 +44,9 @@ RESTING = (
     & (SyncBatch.attempt < SyncBatch.max_attempts)
     & (SyncBatch.error["retry"].astext == Retry.LATER.value)
 )
+#: The reason of a cancel that a person asked for, where its run did not end first.
 BY_COMMAND = "it was cancelled"
+#: What of a batch is kept with each of its attempts when it goes on to the next.
 KEPT_OF_ATTEMPT = ("attempt", "status", "dagster_run_id", "executor", "started_at", "finished_at", "counts", "error")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.batches.ledger import KEPT_OF_ATTEMPT
 from sync_pipeline.batches.queue import reap, silent_since, stalled
 from sync_pipeline.batches.states import Status
 from sync_pipeline.batches.statistics import statistics
@@ -130,8 +131,7 @@ def batch_fields(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:
 
 def attempt_fields(attempt: BatchAttempt) -> dict[str, Any]:
     """Returns a finished attempt, likewise."""
-    names = ("attempt", "status", "dagster_run_id", "executor", "started_at", "finished_at", "counts", "error")
-    return {name: getattr(attempt, name) for name in names}
+    return {name: getattr(attempt, name) for name in KEPT_OF_ATTEMPT}
 
 
 def batch_row(batch: SyncBatch, *, stalled: bool = False) -> dict[str, Any]:

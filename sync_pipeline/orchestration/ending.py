@@ -47,12 +47,11 @@ def terminate_runs(batch: SyncBatch, attempts: Sequence[BatchAttempt] = ()) -> l
     executors = executors_of(batch, attempts)
     with reachable_storage():
         instance = current_instance()
-        launched = [one for one in runs_in_flight(instance, batch, attempts) if is_launched(one.dagster_run)]
-        ids = [one.dagster_run.run_id for one in launched]
+        records = {one.dagster_run.run_id: one for one in runs_in_flight(instance, batch, attempts)}
         return [
             run_id
-            for run_id, one in zip(ids, launched, strict=True)
-            if end_run(instance, one, CANCELLED.kind, executors.get(run_id))
+            for run_id, record in records.items()
+            if is_launched(record.dagster_run) and end_run(instance, record, CANCELLED.kind, executors.get(run_id))
         ]
 
 
