@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sync_pipeline.batches.database import psycopg2_url
 from sync_pipeline.errors import SyncPipelineError, one_line
 from sync_pipeline.local.folder import folder_url
+from sync_pipeline.orchestration.connections import bounded, keep_open
 from sync_pipeline.orchestration.instance import DagsterStorageUnavailableError, root_cause, storage_unavailable
 from sync_pipeline.settings import load_settings
 
@@ -42,7 +43,9 @@ class FolderStorage(DagsterPostgresStorage):
             if url is None:
                 url = folder_url(given.state_dir, "postgres", DATABASE)
                 _follow(given.state_dir, make_url(psycopg2_url(url)))
-            return cls(psycopg2_url(url), inst_data=inst_data)
+            storage = cls(bounded(psycopg2_url(url)), inst_data=inst_data)
+            keep_open(storage)
+            return storage
         except SyncPipelineError as error:
             raise DagsterStorageUnavailableError(one_line(error)) from None
         except (DagsterPostgresException, DBAPIError) as error:
@@ -52,7 +55,7 @@ class FolderStorage(DagsterPostgresStorage):
 def _follow(state_dir: Path, found: URL) -> None:
     """Has every later connection to a folder's server ask for it anew: it starts again, perhaps elsewhere, when killed.
 
-    Dagster's storages make a connection for each call, and keep the address that they were given.
+    Dagster's storages keep the address that they were given.
     """
     known = _addresses.get(state_dir)
     if known is not None:

@@ -73,22 +73,22 @@ class Relay:
         """Cuts every connection, and refuses new ones."""
         listener, self._listener = self._listener, None
         if listener is not None:
-            _end(listener)
+            _shut(listener)
         with self._lock:
-            cut = list(self._open)
-        for connection in cut:
-            _end(connection)
+            for connection in self._open:
+                _shut(connection)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
                 client, _ = listener.accept()
             except OSError:
+                listener.close()
                 return
             try:
                 service = socket.create_connection(self.target, timeout=10)
             except OSError:
-                _end(client)
+                client.close()
                 continue
             for one in (client, service):
                 one.settimeout(None)
@@ -96,20 +96,26 @@ class Relay:
             with self._lock:
                 self._open |= {client, service}
             if self._listener is not listener:  # gone away meanwhile
-                _end(client)
-                _end(service)
-                return
-            threading.Thread(target=self._pump, args=(client, service, self._send), daemon=True).start()
-            threading.Thread(target=self._pump, args=(service, client, _pass), daemon=True).start()
+                _shut(client)
+            threading.Thread(target=self._serve, args=(client, service), daemon=True).start()
+
+    def _serve(self, client: socket.socket, service: socket.socket) -> None:
+        answers = threading.Thread(target=self._pump, args=(service, client, _pass), daemon=True)
+        answers.start()
+        self._pump(client, service, self._send)
+        answers.join()
+        # Only now, when nobody reads them: the numbers of closed sockets are given to the next ones.
+        with self._lock:
+            self._open -= {client, service}
+            client.close()
+            service.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, send: Callable[[socket.socket, bytes], bool]) -> None:
         with suppress(OSError):
             while (data := source.recv(65_536)) and send(sink, data):
                 pass
-        with self._lock:
-            self._open -= {source, sink}
         for one in (source, sink):
-            _end(one)
+            _shut(one)
 
     def _send(self, service: socket.socket, data: bytes) -> bool:
         """Hands a client's message on; False when its connection is to end instead."""
@@ -137,10 +143,9 @@ def _pass(sink: socket.socket, data: bytes) -> bool:
     return True
 
 
-def _end(connection: socket.socket) -> None:
+def _shut(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    connection.close()
 
 
 @contextmanager

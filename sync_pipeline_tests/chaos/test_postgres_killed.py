@@ -77,7 +77,9 @@ def check_told(answer: Answer, *statuses: int) -> None:
     """It got through if it may, or said in one line that PostgreSQL was away."""
     assert answer.status in statuses, answer
     if answer.status != 0:
-        assert re.search(r"(PostgreSQL .*|Dagster's storage )cannot be reached", answer.failed_in_one_line(3))
+        # libpq itself prints what the server says between the password and the first statement.
+        said = Answer(answer.status, answer.out, re.sub(r"(?m)^FATAL: .*\n", "", answer.error))
+        assert re.search(r"(PostgreSQL .*|Dagster's storage )cannot be reached", said.failed_in_one_line(3))
 
 
 def set_right(shop: Shop) -> None:

@@ -182,7 +182,7 @@ def test_batch_without_a_sign_of_life_is_listed_as_stalled(commands: Commands, s
 def test_a_batch_that_another_command_runs_is_cancelled_and_writes_no_more(
     commands: Commands, store: str, sandbox: SandboxServer
 ):
-    sandbox.admin.inject(store, FaultKind.LATENCY, path="*/v3/catalog/products", seconds=8)
+    sandbox.admin.inject(store, FaultKind.LATENCY, path="*/v3/catalog/products", seconds=60)
     running = commands.start("sync", "run", "--store", store)
 
     def reading() -> int | None:
@@ -191,6 +191,7 @@ def test_a_batch_that_another_command_runs_is_cancelled_and_writes_no_more(
 
     number = wait_for(reading, what="a batch that reads the shop")
     assert commands("batches", "cancel", str(number)).status == 0
+    sandbox.admin.clear_faults(store)
     said, _ = running.communicate(timeout=60)
     assert (running.returncode, f"batch {number} (all of store {store}) failed: it was cancelled" in said) == (1, True)
     hits = commands("search", "--store", store, "sofa", "--json")

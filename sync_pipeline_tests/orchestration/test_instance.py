@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.models import BatchAttempt, SyncBatch
+from sync_pipeline.batches.patience import Patience
 from sync_pipeline.orchestration.ending import terminate_runs
 from sync_pipeline.orchestration.instance import (
     delete_old_runs,
@@ -128,3 +129,14 @@ def test_dagster_keeps_its_runs_in_the_schema_of_its_url(empty_database_url: str
         names = text("SELECT table_schema FROM information_schema.tables WHERE table_name = 'runs'")
         assert connection.execute(names).scalars().all() == ["My runs"]
     engine.dispose()
+
+
+def test_dagsters_connections_are_bounded_as_the_ledgers_are(empty_database_url: str, monkeypatch: pytest.MonkeyPatch):
+    separator = "&" if "?" in empty_database_url else "?"
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", f"{empty_database_url}{separator}connect_timeout=7")
+    storage = FolderStorage.from_config_value(None, {})
+    with create_engine(storage.postgres_url).connect() as connection:
+        used = connection.connection.driver_connection.get_dsn_parameters()
+    bounds = {name: str(value) for name, value in Patience().tcp_options.items()}
+    assert {name: used[name] for name in bounds} == bounds
+    assert used["connect_timeout"] == "7"

@@ -5,6 +5,7 @@ Deciding only. What a fault does to a reply is damage's business, how a refusal 
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,8 +49,8 @@ class Fault:
     ``path`` is a glob over the path below the tenant (``/products*``). The first ``after`` matching requests
     pass. Then ``count`` requests suffer (None: all, until it is removed), each with ``probability``; the draws come
     from ``seed`` and the fault's own matching requests only, so a run can be repeated. ``seconds`` is the
-    delay of latency and the waiting time that a 429 tells (0: the service's own; a bare 429 tells
-    none); ``items`` is how much of the collection a short list has.
+    delay of latency, which also ends when faults are removed, and the waiting time that a 429 tells (0: the service's
+    own; a bare 429 tells none); ``items`` is how much of the collection a short list has.
     """
 
     kind: FaultKind
@@ -96,6 +97,8 @@ class Faults:
 
     def __init__(self) -> None:
         self.injected: list[Fault] = []
+        #: Set when faults are removed; whoever waits out a latency goes on then.
+        self.removed = asyncio.Event()
         self._numbers = itertools.count(1)
 
     def inject(self, fault: Fault) -> Fault:
@@ -107,6 +110,8 @@ class Faults:
     def remove(self, number: int | None = None) -> None:
         """Takes one fault away, or all of them."""
         self.injected = [fault for fault in self.injected if number is not None and fault.id != number]
+        self.removed.set()
+        self.removed = asyncio.Event()
 
     def striking(self, path: str) -> tuple[float, Fault | None]:
         """Returns the delay in seconds that this request suffers, and the first other fault that strikes it."""

@@ -7,6 +7,7 @@ its own, so that tests share one server.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -38,7 +39,8 @@ class Tenant:
         """
         delay, fault = self.faults.striking(path)
         if delay:
-            await asyncio.sleep(delay)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.faults.removed.wait(), delay)
         reply = await answer(fault)
         self.counters.count(route, damage(reply, fault) or reply.status)
         return reply

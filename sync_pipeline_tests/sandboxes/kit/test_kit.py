@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -17,6 +18,7 @@ from sync_pipeline.sandboxes.kit.control_client import ControlClient
 from sync_pipeline.sandboxes.kit.faults import FaultKind
 from sync_pipeline.sandboxes.kit.testing import RunningServer
 from sync_pipeline_tests.sandboxes.kit.toy import build_app, toy
+from sync_pipeline_tests.waiting import wait_for
 
 PATH = "/one/letters"
 
@@ -52,6 +54,15 @@ def test_latency_delays_and_leaves_other_faults_their_turn(running: Running) -> 
     assert time.monotonic() - begun >= 0.15
     with pytest.raises(httpx.ReadTimeout):
         running.http.get(PATH, timeout=0.05)
+
+
+def test_latency_ends_when_it_is_removed(running: Running) -> None:
+    running.control.inject("one", FaultKind.LATENCY, seconds=3600)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(running.http.get, PATH, timeout=60)
+        wait_for(lambda: running.control.faults("one")[0].applied == 1, what="the delayed request")
+        running.control.clear_faults("one")
+        assert waiting.result(timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize(
