@@ -24,10 +24,14 @@ OVERFLOW = 20
 
 
 def bounded(url: str) -> str:
-    """Gives a URL the ledger's bounds for connecting and for a peer that vanished, where it has none of its own."""
+    """Gives a URL a name for its connections, and the ledger's bounds for connecting and for a peer that vanished.
+
+    What it sets itself holds.
+    """
     parsed = make_url(url)
     bounds = {"connect_timeout": Patience.connect, **Patience().tcp_options}
-    query = {name: str(value) for name, value in bounds.items()} | dict(parsed.query)
+    given = {"application_name": "dagster", **{name: str(value) for name, value in bounds.items()}}
+    query = given | dict(parsed.query)
     return parsed.set(query=query).render_as_string(hide_password=False)
 
 
