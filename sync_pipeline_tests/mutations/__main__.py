@@ -51,6 +51,9 @@ def main(words: list[str]) -> int:
     except TextNotFoundError as error:
         say(f"error: {error}")
         return 1
+    if not mutations:
+        say("nothing to try")
+        return 0
     findings = read_findings()
     survivors = 0
     with Workshop.opened() as workshop:
