@@ -18,19 +18,19 @@ def test_look_that_hangs_is_left_behind_and_told():
 
 
 def test_looks_are_side_by_side_and_each_finding_is_told_when_known():
-    both, go_on = threading.Barrier(2, timeout=10), threading.Event()
+    both, go_on = threading.Barrier(2, timeout=60), threading.Event()
 
     def first() -> Iterator[Finding]:
         both.wait()
         yield Finding("first", "known")
-        go_on.wait(10)
+        go_on.wait(60)
         raise SyncPipelineError("and then it failed")
 
     def second() -> Iterator[Finding]:
         both.wait()
         yield Finding("second", "known")
 
-    findings = side_by_side([("first", first, 10), ("second", second, 10)])
+    findings = side_by_side([("first", first, 60), ("second", second, 60)])
     assert next(findings).detail == "known"
     go_on.set()
     assert [(one.what, one.exit_status) for one in findings] == [("first", 1), ("second", 0)]

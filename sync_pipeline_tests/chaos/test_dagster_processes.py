@@ -294,11 +294,11 @@ def test_a_cancelled_batchs_run_is_stopped_and_a_due_schedule_runs_by_itself(
     dev: subprocess.Popen[str], commands: Commands, shop: Shop, dagster: dg.DagsterInstance
 ):
     ledger = shop.pipeline.ledger
-    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=60)
+    shop.sandbox.admin.inject(shop.hash, FaultKind.LATENCY, path=PRODUCTS, seconds=600)
     batch = under_way(shop, shop.request(BatchType.ALL).id)
     worker = worker_of(dagster, batch.dagster_run_id or "")
     assert commands("batches", "cancel", str(batch.id)).out == f"batch {batch.id} is cancelled\n"
-    wait_for(lambda: start_time(worker) is None, what="the end of the worker", seconds=40)
+    wait_for(lambda: start_time(worker) is None, what="the end of the worker")
     shop.sandbox.admin.clear_faults(shop.hash)
     cancelled = ledger.get(batch.id)
     assert (cancelled.status, cancelled.error and cancelled.error["kind"]) == ("failed", "cancelled")

@@ -27,7 +27,7 @@ def start(commands: Commands, *words: str, **more: str) -> ForkServerProcess:
     return process
 
 
-def answer(process: ForkServerProcess, commands: Commands, seconds: float = 60.0) -> Answer:
+def answer(process: ForkServerProcess, commands: Commands, seconds: float = 180.0) -> Answer:
     """What the command said, once it has ended; fails when it has not within ``seconds``."""
     process.join(seconds)
     if process.exitcode is None:

@@ -50,7 +50,7 @@ def sent(shop: Shop) -> EventsView:
         view = shop.admin.events(shop.hash)
         return view if view.queued == 0 else None
 
-    return wait_for(idle, what="every event to be sent", seconds=20)
+    return wait_for(idle, what="every event to be sent")
 
 
 def told(shop: Shop, receiver: Receiver) -> list[tuple[str, Any]]:

@@ -37,7 +37,7 @@ def test_the_process_serves_the_stores_it_is_told_says_one_line_and_ends_on_sigt
             url = f"{told['url']}/stores/{store}/v3/catalog/products"
             assert httpx.get(url, headers={"X-Auth-Token": token}).status_code == expected
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=15)
+        rest, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
@@ -54,7 +54,7 @@ def process_of(*arguments: str) -> Iterator[tuple[str, SandboxAdmin]]:
         with SandboxAdmin(url) as admin:
             yield url, admin
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()
@@ -88,7 +88,7 @@ def test_kept_shop_outlives_its_process(tmp_path: Path) -> None:
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(arguments: list[str], message: str) -> None:
     ended = subprocess.run(
-        [*COMMAND, "--port", "0", *arguments], capture_output=True, text=True, timeout=30, check=False
+        [*COMMAND, "--port", "0", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     assert ended.returncode == 2
     assert message in ended.stderr

@@ -174,7 +174,7 @@ def test_process_tells_its_address_and_ends_on_sigterm() -> None:
         assert told["drawers"] == ["one", "other"]
         assert httpx.get(f"{told['url']}{PATH}").status_code == 200
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=15)
+        rest, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
