@@ -11,6 +11,8 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from sqlalchemy import make_url
@@ -18,6 +20,7 @@ from sqlalchemy import make_url
 from sync_pipeline.batches.database import make_engine
 from sync_pipeline.batches.queue import reap
 from sync_pipeline.batches.schema import upgrade
+from sync_pipeline.errors import ServiceUnavailableError
 from sync_pipeline.local.engines import Engines
 from sync_pipeline.pipelines.store_search.stores.stores import store_scope
 from sync_pipeline.sandboxes.kit.faults import FaultKind
@@ -69,7 +72,15 @@ def kill_postgres(engines: Engines) -> None:
     pid = engines.status()["postgres"].pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    threading.Thread(target=engines.url, args=("postgres",), daemon=True).start()
+    asking = partial(wait_for, lambda: answers(engines), what="PostgreSQL")
+    threading.Thread(target=asking, daemon=True).start()
+
+
+def answers(engines: Engines) -> bool:
+    """Asks for PostgreSQL; whether it is there, and not just given up because it was killed often."""
+    with suppress(ServiceUnavailableError):
+        return bool(engines.url("postgres"))
+    return False
 
 
 def run(commands: Commands, shop: Shop, **more: str) -> victims.ForkServerProcess:
