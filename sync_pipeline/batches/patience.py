@@ -73,13 +73,18 @@ class PatientConnection(psycopg.Connection):
 
         Raises psycopg.OperationalError when it is over.
         """
-        if timeout is not None:
-            return super().wait(gen, interval, timeout)
+        # In the middle of a call nobody can say what comes next, so the connection is closed.
         try:
-            return super().wait(gen, interval, self.answer)
+            return super().wait(gen, interval, self.answer if timeout is None else timeout)
         except psycopg.errors._WaitTimeout:  # noqa: SLF001 - as psycopg documents for this method
-            self.pgconn.finish()  # in the middle of a call nobody can say what comes next
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
             raise psycopg.OperationalError(f"no answer within {self.answer:g} s") from None
+        except BaseException as error:
+            if not isinstance(error, Exception):  # the end of the run: no error of the connection takes its place
+                self.pgconn.finish()
+            raise
 
 
 @contextmanager

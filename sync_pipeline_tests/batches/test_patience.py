@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event, text
 
-from sync_pipeline.batches.database import LedgerUnavailableError, make_engine
+from sync_pipeline.batches.database import LedgerUnavailableError, make_engine, reachable
 from sync_pipeline.batches.lanes import LEASE, acquire
 from sync_pipeline.batches.ledger import Ledger
 from sync_pipeline.batches.models import ScopeLock, SyncBatch
@@ -181,3 +181,42 @@ def test_schema_and_options_of_the_url_are_kept_beside_the_bounds(empty_database
         "lock_timeout": "10s",
         "statement_timeout": "15s",
     }
+
+
+class EndedError(BaseException):
+    """What a signal raises wherever the main thread is, as Dagster does when a run is terminated."""
+
+
+@contextmanager
+def ended_meanwhile() -> Iterator[None]:
+    """Raises EndedError in the block after 0.3 s, and expects that it comes out as it is."""
+
+    def end(*_: object) -> None:
+        raise EndedError
+
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        with pytest.raises(EndedError):
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.invariant("1.6")
+def test_end_of_a_run_in_the_middle_of_a_call_stays_what_it_is(clean_database: Engine):
+    engine = make_engine(clean_database.url.render_as_string(hide_password=False), pool_size=1)
+    backends: list[int] = []
+    event.listen(engine, "connect", lambda connection, _: backends.append(connection.info.backend_pid))
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    # In the look whether a connection still lives, before its use.
+    with frozen(backends), ended_meanwhile(), reachable(engine), engine.begin() as connection:
+        connection.execute(text("SELECT 1"))
+    # In a statement.
+    with ended_meanwhile(), reachable(engine), engine.begin() as connection:
+        connection.execute(text("SELECT pg_sleep(60)"))
+    with reachable(engine), engine.begin() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
