@@ -123,7 +123,7 @@ def test_killed_and_back_at_once(commands: Commands, own_engines: Engines, relay
         struck += relay.struck
         with told(f"{seed}: {answer}"):
             check_told(answer, 0, 3)
-        own_engines.url("postgres")  # waits
+        own_engines.url("postgres")
         assert shop.documents().keys() == served.keys()
         assert shop.pipeline.ledger.next_version() > version
         set_right(shop)
